@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Per-CPU memory for programs on Linux.
+//!
+//! A program has no page tables and no interrupt flag, but it has `mmap`, and that is enough
+//! to play all four cells of {one CPU, many} x {no MMU, MMU}:
+//!
+//! | type | cell | back end | memory |
+//! |---|---|---|---|
+//! | [`Linux`] | `SmpMmu` | vm | addresses reserved once, pages given by the system on demand |
+//! | [`NoMmu`] | `SmpNoMmu` | km | runs of pages from the same reservation; no [`Mapper`] |
+//! | [`Uni`] | `Up` | km | the same, and one CPU |
+//!
+//! ```
+//! # #[cfg(target_os = "linux")] {
+//! use pcpu_layout::geometry::Topology;
+//! use pcpu_linux::Linux;
+//!
+//! let machine = Linux::builder().cpus(4).nodes(2).build()?;
+//! assert_eq!(machine.nr_cpu_ids(), 4);
+//! # }
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! # One reservation
+//! A platform value reserves one stretch of addresses when it is built and takes everything
+//! from it, so that units of one chunk, far apart as they are, and chunks of one pool share
+//! **one** line of `/proc/self/maps`, however many CPUs, chunks and pages there are. (The
+//! system allows a process about 65 000 such lines; one protected piece per unit would spend
+//! them on sixty chunks for 512 CPUs.)
+//!
+//! ```text
+//!  lowest                                                              highest address
+//!  │ runs: first chunks, km chunks ──►        free        ◄── vm chunks, congruent │
+//! ```
+//!
+//! Addresses cost nothing. A page costs memory from the moment it is populated to the moment
+//! it is given back, and both are system calls that can say no: a machine without memory is
+//! an error here and not a signal. See [`Backing`] for what the system counts meanwhile.
+//!
+//! # Choices
+//! - **No huge pages** in the reservation. A unit has few pages in use and its neighbour begins
+//!   a few hundred KiB on: with transparent huge pages, one page in each of 64 units of 256 KiB
+//!   was 16 MiB of memory instead of 256 KiB, and giving the pages back one by one returned
+//!   none of it (x86-64, Linux 6.18).
+//! - **No part in core dumps.** A dump written to a pipe spells out every hole, and would be as
+//!   long as the reservation. Undo it for what you want to see, with `madvise(MADV_DODUMP)` on
+//!   [`address_space`](Machine::address_space).
+//! - **`fork` copies.** Parent and child each have all areas and change their own. As for any
+//!   lock, a child forked while another thread is inside the allocator must not use it.
+//! - **Memory nodes** are told apart for the layout, but pages are not yet bound to them: the
+//!   system places a page near the CPU that populates it, whatever `node` says.
+//! - **`this_cpu` operations** take a lock per CPU, which is correct on every kernel and slow.
+//! - A program that locks its future memory (`mlockall(MCL_FUTURE)`) may build a platform: the
+//!   reservation is unlocked before anything can be locked in. One that calls
+//!   `mlockall(MCL_CURRENT)` *afterwards* asks for all of it to be populated; use
+//!   [`Backing::Accounted`] there.
+//!
+//! [`Mapper`]: pcpu_platform::Mapper
+//!
+//! Where the target is not Linux, the crate is empty.
+#![deny(unsafe_code)]
+
+#[cfg(target_os = "linux")]
+mod host;
+
+#[cfg(target_os = "linux")]
+pub use host::{Backing, BuildError, Builder, Frame, Linux, Machine, NoMmu, Uni};
