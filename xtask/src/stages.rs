@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The stages of CI, in the order in which they run: quick ones first.
+//!
+//! Those that are one Cargo command are here; the others have a file of their own.
+
+use xshell::cmd;
+
+use crate::site::{Result, Site};
+use crate::{cells, doc_paths, layers, symbols, unsafe_files};
+
+/// One check that can be named and run alone.
+pub struct Stage {
+    /// What `--only` calls it.
+    pub name: &'static str,
+    /// What it checks, in a few words.
+    pub what: &'static str,
+    /// Performs it.
+    pub run: fn(&Site) -> Result,
+}
+
+/// All that CI runs.
+pub const ALL: &[Stage] = &[
+    Stage { name: "fmt", what: "the formatting is rustfmt's", run: fmt },
+    Stage { name: "layers", what: "crates know only the crates below them", run: layers::check },
+    Stage { name: "unsafe", what: "SAFETY.md lists the unsafe files", run: unsafe_files::check },
+    Stage { name: "paths", what: "paths named in documents exist", run: doc_paths::check },
+    Stage { name: "clippy", what: "no lint fires, MSRV included", run: clippy },
+    Stage { name: "test", what: "every test of every crate on this machine", run: test },
+    Stage { name: "doc", what: "the documentation builds without a warning", run: doc },
+    Stage { name: "no-std", what: "the no_std crates build for bare targets", run: no_std },
+    Stage { name: "symbols", what: "km images have no map and no flush", run: symbols::check },
+    Stage { name: "replay", what: "a real boot trace, verified in four cells", run: cells::smoke },
+    Stage { name: "package", what: "every published crate can be packaged", run: package },
+    Stage { name: MIRI, what: "no undefined behaviour in the allocator's tests", run: miri },
+];
+
+/// Name of the stage that needs a nightly toolchain with Miri.
+pub const MIRI: &str = "miri";
+/// Name of the stage that needs [`BARE_TARGETS`].
+pub const NO_STD: &str = "no-std";
+
+/// Machines without an operating system: two kinds of 32-bit microcontroller, and a board
+/// with 64 bits.
+pub const BARE_TARGETS: &[&str] =
+    &["thumbv8m.main-none-eabihf", "riscv32imac-unknown-none-elf", "riscv64gc-unknown-none-elf"];
+
+/// What Miri is told besides the defaults: pointers keep their provenance.
+///
+/// Isolation is off because proptest looks for its file of old failures.
+const MIRI_FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-disable-isolation";
+
+/// What Miri runs: the unit tests, and of the integration tests the one file that is made for
+/// it, `crates/pcpu-core/tests/miri.rs`. The others are hundreds of checked steps long.
+const MIRI_TARGETS: &[&str] = &["-p", "pcpu-layout", "-p", "pcpu-core", "--lib", "--test", "miri"];
+
+/// Which of those it leaves out: exhaustive arithmetic of a crate that forbids unsafe code,
+/// minutes in an interpreter. Every entry is part of a test's path.
+const MIRI_SKIPS: &[&str] = &[
+    "geometry::tests",
+    "congruent::tests",
+    "searches_agree_with_reading_bit_by_bit",
+    "every_bitmap_of_",
+    "every_reachable_state",
+    "agrees_with_a_naive_oracle",
+];
+
+/// Cases of a property under Miri, where the property does not name its own number.
+const MIRI_PROPTEST_CASES: &str = "2";
+
+/// Returns the stages named in `only`, in CI's order; all if none is named.
+pub fn select<'a>(all: &'a [Stage], only: &[String]) -> Result<Vec<&'a Stage>> {
+    if let Some(name) = only.iter().find(|name| all.iter().all(|stage| stage.name != **name)) {
+        let known: Vec<_> = all.iter().map(|stage| stage.name).collect();
+        return Err(format!("no stage is called {name}; there are {}", known.join(", ")).into());
+    }
+    let wanted = |stage: &&Stage| only.is_empty() || only.iter().any(|name| name == stage.name);
+    Ok(all.iter().filter(wanted).collect())
+}
+
+fn fmt(site: &Site) -> Result {
+    Ok(cmd!(site.sh, "cargo fmt --all --check").run()?)
+}
+
+fn clippy(site: &Site) -> Result {
+    Ok(cmd!(site.sh, "cargo clippy --workspace --all-targets -- -D warnings").run()?)
+}
+
+fn test(site: &Site) -> Result {
+    Ok(cmd!(site.sh, "cargo test --workspace --no-fail-fast").run()?)
+}
+
+fn doc(site: &Site) -> Result {
+    let doc = cmd!(site.sh, "cargo doc --workspace --no-deps");
+    Ok(doc.env("RUSTDOCFLAGS", "-D warnings").run()?)
+}
+
+fn no_std(site: &Site) -> Result {
+    for target in BARE_TARGETS {
+        let crates = ["-p", "pcpu-layout", "-p", "pcpu-platform", "-p", "pcpu-core"];
+        cmd!(site.sh, "cargo check {crates...} --target {target}").run()?;
+    }
+    Ok(())
+}
+
+/// Packs and does not build: what a package is built from is what the other stages built,
+/// and what this one can find is a file or a version that a package lacks.
+fn package(site: &Site) -> Result {
+    let package = "cargo package --workspace --exclude xtask --no-verify --allow-dirty";
+    let words = package.split(' ').skip(1);
+    Ok(cmd!(site.sh, "cargo {words...}").run()?)
+}
+
+fn miri(site: &Site) -> Result {
+    miri_with(site, &[])
+}
+
+/// Runs the allocator's tests under Miri, with `more` flags for it.
+pub fn miri_with(site: &Site, more: &[&str]) -> Result {
+    let flags = [&[MIRI_FLAGS], more].concat().join(" ");
+    let skips = MIRI_SKIPS.iter().flat_map(|part| ["--skip", part]);
+    let test =
+        cmd!(site.sh, "cargo +nightly miri test --no-fail-fast {MIRI_TARGETS...} -- {skips...}");
+    Ok(test.env("MIRIFLAGS", flags).env("PROPTEST_CASES", MIRI_PROPTEST_CASES).run()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(only: &[&str]) -> Result<Vec<&'static str>> {
+        let only: Vec<_> = only.iter().map(|name| (*name).to_owned()).collect();
+        Ok(select(ALL, &only)?.iter().map(|stage| stage.name).collect())
+    }
+
+    #[test]
+    fn selecting_nothing_selects_every_stage() {
+        assert_eq!(names(&[]).unwrap().len(), ALL.len());
+    }
+
+    #[test]
+    fn selected_stages_keep_the_order_of_ci() {
+        assert_eq!(names(&["miri", "fmt"]).unwrap(), ["fmt", "miri"]);
+    }
+
+    #[test]
+    fn an_unknown_stage_is_refused_with_the_known_ones() {
+        let error = names(&["frmt"]).unwrap_err().to_string();
+        assert!(error.starts_with("no stage is called frmt; there are fmt, "), "{error}");
+    }
+
+    #[test]
+    fn what_set_up_speaks_of_are_stages() {
+        assert_eq!(names(&[MIRI, NO_STD]).unwrap(), [NO_STD, MIRI]);
+    }
+}
