@@ -5,8 +5,9 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::hint;
 use std::num::NonZeroUsize;
-use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use common::{Pool, bytes, k210, s2, s2_paged, s2r, up1};
@@ -17,7 +18,7 @@ use pcpu_layout::{CpuId, PageCount, Span, UnitOffset};
 use pcpu_platform::{Effort, Frames, Mapper, Observer};
 use pcpu_sim::Machine;
 
-const ROUNDS: usize = if cfg!(miri) { 5 } else { 300 };
+const ROUNDS: usize = if cfg!(miri) { 5 } else { 5000 };
 
 fn cookie(raw: usize) -> Cookie {
     Cookie::from_raw(NonZeroUsize::new(raw).expect("no test frees null as a cookie"))
@@ -71,19 +72,26 @@ fn a_second_free_is_refused_at_once_and_after_other_frees() {
 #[test]
 fn of_two_threads_that_free_one_cookie_exactly_one_succeeds() {
     let pool = s2().pool;
-    for _ in 0..ROUNDS {
-        let area = number(&pool, 64, 8);
-        let start = Barrier::new(2);
-        let free = || {
-            start.wait();
+    let areas: Vec<usize> = (0..ROUNDS).map(|_| number(&pool, 4, 4)).collect();
+    let arrived = AtomicUsize::new(0);
+    // Both go from area to area in step, so that each is freed twice at the same moment.
+    let free_all = || {
+        let free = |(round, &area): (usize, &usize)| {
+            arrived.fetch_add(1, Ordering::SeqCst);
+            while arrived.load(Ordering::SeqCst) < 2 * (round + 1) {
+                hint::spin_loop();
+            }
             pool.free_raw(area).map_err(|error| error.reason())
         };
-        let (one, two) = thread::scope(|scope| {
-            let other = scope.spawn(free);
-            (free(), other.join().unwrap())
-        });
-        let answers = [one, two];
-        assert!(answers.contains(&Ok(())) && answers.contains(&Err(FreeRefused::NotLive)));
+        areas.iter().enumerate().map(free).collect::<Vec<_>>()
+    };
+    let (one, two) = thread::scope(|scope| {
+        let other = scope.spawn(free_all);
+        (free_all(), other.join().unwrap())
+    });
+    for answers in one.into_iter().zip(two) {
+        let once = [(Ok(()), Err(FreeRefused::NotLive)), (Err(FreeRefused::NotLive), Ok(()))];
+        assert!(once.contains(&answers), "{answers:?}");
     }
     assert_eq!(pool.stats().nr_dealloc, ROUNDS as u64);
     pool.check().unwrap();

@@ -226,7 +226,7 @@ fn run<P: Backed + Observer>(pool: Pool<P>, ops: &[Op]) {
 }
 
 fn config() -> ProptestConfig {
-    let cases = if cfg!(miri) { 1 } else { 24 };
+    let cases = if cfg!(miri) { 1 } else { 96 };
     // A failure is a list of operations that is printed whole; no file is needed.
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

@@ -4,7 +4,8 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -17,7 +18,7 @@ use pcpu_sim::Machine;
 
 /// CPUs that run a thread.
 const THREADS: u32 = 4;
-const STEPS: usize = if cfg!(miri) { 20 } else { 2500 };
+const STEPS: usize = if cfg!(miri) { 20 } else { 10_000 };
 /// Areas that a thread keeps at most.
 const KEEP: usize = 24;
 
@@ -106,8 +107,8 @@ fn free<P: Backed>(machine: &Machine, pool: &Allocator<P>, owned: Owned) {
     pool.free(area).expect("it is live");
 }
 
-/// Runs the threads and the worker; `meanwhile` runs beside them.
-fn storm<P>(machine: &Machine, pool: &Allocator<P>, meanwhile: impl FnOnce() + Send)
+/// Runs the threads and the worker; `meanwhile` runs beside them and is told when they end.
+fn storm<P>(machine: &Machine, pool: &Allocator<P>, meanwhile: impl FnOnce(&AtomicBool) + Send)
 where
     P: Backed + Observer + Sync,
     Allocator<P>: Sync,
@@ -131,7 +132,7 @@ where
             .collect();
         let balance = scope.spawn(|| {
             let mut turns = 0_u32;
-            while !is_over.load(Ordering::Relaxed) {
+            while !is_over.load(Relaxed) {
                 turns += 1;
                 match turns % 64 {
                     0 => pool.trim(),
@@ -140,9 +141,9 @@ where
                 }
             }
         });
-        let beside = scope.spawn(meanwhile);
+        let beside = scope.spawn(|| meanwhile(&is_over));
         let ends: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
-        is_over.store(true, Ordering::Relaxed);
+        is_over.store(true, Relaxed);
         assert!(ends.iter().all(Result::is_ok), "a thread found a fault, see above");
         balance.join().expect("the worker does not panic");
         beside.join().expect("nothing beside panics");
@@ -179,7 +180,7 @@ const CONFIG: Config = Config { static_size: 3000, ..Config::LINUX };
 fn four_threads_and_a_worker_never_share_an_area_with_an_mmu() {
     let machine = Machine::builder().cpus(THREADS).nodes(2).frames_per_node(1 << 16).build();
     let pool = Allocator::<pcpu_sim::Smp>::new(machine.smp(), &CONFIG, &[]).unwrap();
-    storm(&machine, &pool, || {});
+    storm(&machine, &pool, |_| {});
     drop(pool);
     assert_nothing_is_out(&machine);
 }
@@ -188,7 +189,7 @@ fn four_threads_and_a_worker_never_share_an_area_with_an_mmu() {
 fn four_threads_and_a_worker_never_share_an_area_without_an_mmu() {
     let machine = Machine::with_cpus(THREADS);
     let pool = Allocator::<pcpu_sim::NoMmu>::new(machine.no_mmu(), &CONFIG, &[]).unwrap();
-    storm(&machine, &pool, || {});
+    storm(&machine, &pool, |_| {});
     drop(pool);
     assert_nothing_is_out(&machine);
 }
@@ -199,9 +200,10 @@ where
     P: Backed + Observer + Sync,
     Allocator<P>: Sync,
 {
-    storm(machine, pool, || {
+    storm(machine, pool, |is_over| {
         for cpu in [5, 4].map(CpuId::new) {
-            while pool.stats().nr_alloc < (STEPS as u64 / 2) * u64::from(cpu.get() != 4) + 10 {
+            let start = pool.stats().nr_alloc;
+            while pool.stats().nr_alloc < start + STEPS as u64 / 4 && !is_over.load(Relaxed) {
                 thread::yield_now();
             }
             pool.attach(cpu).unwrap();

@@ -1,2 +1,53 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Placeholder.
+//! Per-CPU memory: one request, an area on every possible CPU, at the same offset in each.
+//!
+//! Code that touches only its own CPU's copy needs no lock and shares no cache line. Linux has
+//! had this since 2009; here it is as a library, for firmware and kernels (one CPU or many, with
+//! an MMU or without) and for Linux programs.
+//!
+//! This crate is the door to the others:
+//!
+//! - [`Allocator`], [`Request`], [`Config`]: the allocator, generic over a [`platform`].
+//! - [`platform`]: the traits that a machine implements, and the cells that choose the back end.
+//! - [`layout`]: geometry and maps, for those who want to look closer.
+//! - [`default`]: a pool on this Linux process, with nothing to set up. Needs the feature `linux`,
+//!   which is on by default; firmware turns default features off.
+//!
+//! # Examples
+//! A pool whose first units hold 64 bytes of static variables, and a counter on every CPU:
+//! ```
+//! # #[cfg(all(feature = "linux", target_os = "linux"))]
+//! # fn main() -> Result<(), Box<dyn core::error::Error>> {
+//! use core::alloc::Layout;
+//! use pcpu::{Config, Request};
+//!
+//! let config = Config { static_size: 64, ..Config::default() };
+//! let pool = pcpu::default::pool(&config)?;
+//!
+//! let hits = pool.alloc(Request::from(Layout::new::<u64>()))?;
+//! for cpu in pool.geometry().cpus() {
+//!     assert!(pool.address(&hits, cpu).is_some());
+//! }
+//! pool.free(hits)?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+//! # fn main() {}
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub use pcpu_core::{
+    Addressing, AllocError, Allocator, AttachError, Broken, Config, Context, Cookie, FreeError,
+    FreeRefused, Machine, OnFailure, PercpuStats, Placement, Region, Request, SetupError, Stats,
+    Watermarks,
+};
+pub use {pcpu_layout as layout, pcpu_platform as platform};
+
+#[cfg(all(feature = "linux", target_os = "linux"))]
+pub mod default;
+
+/// The README's program is compiled and run with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

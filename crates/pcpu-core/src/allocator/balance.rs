@@ -103,7 +103,12 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         while let Some(chunk) = self.first_to_depopulate() {
             let stopped = self.return_pages(pages, chunk, usize::MAX, keep);
             let mut index = self.index.lock();
-            if stopped || index.chunks.get(chunk).is_all_free() {
+            if index.chunks.get(chunk).is_all_free() {
+                // Behind the free chunk that is kept, so that it goes.
+                index.reintegrate(chunk);
+                let free = index.lists.slots().free;
+                index.lists.push_back(chunk, free);
+            } else if stopped {
                 index.reintegrate(chunk);
             } else {
                 let sidelined = index.lists.slots().sidelined;
@@ -161,10 +166,22 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
 
     /// Backs pages until enough are spare; makes a chunk when all are backed. Gives up at the
     /// first failure: others need the memory more.
+    ///
+    /// After an atomic request failed, as many pages are backed as it would fill, and a high
+    /// mark's worth at least, whatever is spare: then it succeeds the next time (Q10).
     fn back_spare_pages(&self, pages: &mut PagesState<P>) {
+        let high = self.geometry.config().watermarks.high;
+        let failed = self.flags.atomic_failed.swap(0, Ordering::Relaxed);
+        let mut owed = match failed.div_ceil(self.geometry.page_size()) {
+            0 => 0,
+            filled => filled.max(high),
+        };
         loop {
-            let mut need = self.spare_pages_wanted();
-            let slots = self.index.lock().lists.slots();
+            let index = self.index.lock();
+            let (empty, slots) = (index.totals.empty.get(), index.lists.slots());
+            drop(index);
+            let wanted = high.saturating_sub(empty).max(owed);
+            let mut need = wanted;
             let page = self.bits(self.geometry.page_size());
             for slot in slots.of_size(page)..=slots.free {
                 // Pages of set-aside chunks would not count as spare (Q9).
@@ -178,18 +195,9 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             if need == 0 || self.create_chunk(pages).is_err() {
                 return;
             }
+            // A km chunk comes backed as a whole, and is all that is owed.
+            owed = if self.reclaims() { owed.saturating_sub(wanted - need) } else { 0 };
         }
-    }
-
-    /// How many pages to back now: up to the high mark, or after an atomic request failed as many
-    /// as it would fill, and a high mark's worth at least, whatever is spare (Q10).
-    fn spare_pages_wanted(&self) -> usize {
-        let high = self.geometry.config().watermarks.high;
-        let failed = self.flags.atomic_failed.swap(0, Ordering::Relaxed);
-        if failed > 0 {
-            return high.max(failed.div_ceil(self.geometry.page_size()));
-        }
-        high.saturating_sub(self.index.lock().totals.empty.get())
     }
 
     /// Backs pages of the first chunk of a slot that has unbacked ones.

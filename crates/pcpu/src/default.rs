@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Pools on this Linux process: the one place where `pcpu` names a platform.
+//!
+//! Every possible CPU of the machine gets a unit; memory is committed page by page as areas need
+//! it and returned when they are gone (the vm back end).
+
+use core::fmt;
+
+use pcpu_core::{Allocator, Config, SetupError};
+use pcpu_linux::{BuildError, Linux};
+
+/// A pool of per-CPU memory in this process.
+pub type Pool = Allocator<Linux>;
+
+/// Why a pool could not be made. Nothing is kept then.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// The process cannot have the addresses, or the configuration does not suit this system.
+    Platform(BuildError),
+    /// The pool could not be set up.
+    Setup(SetupError),
+}
+
+/// Makes a pool with the system's possible CPUs and nodes.
+///
+/// # Context
+/// May sleep: asks the system for addresses and for the first chunk's memory.
+///
+/// # Errors
+/// [`PoolError`].
+///
+/// # Examples
+/// See the [crate's documentation](crate).
+pub fn pool(config: &Config) -> Result<Pool, PoolError> {
+    let builder = Linux::builder().page_size(config.page_size);
+    let platform = builder.build().map_err(PoolError::Platform)?;
+    let pool = Allocator::new(platform, config, &[]).map_err(PoolError::Setup)?;
+    pool.enable_balance();
+    Ok(pool)
+}
+
+impl fmt::Display for PoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Platform(error) => error.fmt(f),
+            Self::Setup(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for PoolError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pcpu_core::Request;
+
+    #[test]
+    fn a_pool_needs_no_more_than_a_configuration() {
+        let pool = pool(&Config::default()).unwrap();
+        let cookies: [_; 40] = core::array::from_fn(|n| pool.alloc(Request::new(n * 700 + 4, 8)));
+        for cookie in cookies {
+            pool.free(cookie.unwrap()).unwrap();
+        }
+        pool.balance();
+        pool.check().unwrap();
+        assert_eq!(pool.stats().nr_cur_alloc, 0);
+    }
+}
