@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The long forms of the stages: for a night, not for a patch.
 
+use anstream::println;
 use xshell::cmd;
 
 use crate::cells;
+use crate::report::{RED, RESET, YELLOW};
 use crate::site::{Result, Site};
 use crate::stages::{Stage, miri_with};
 
@@ -13,6 +15,7 @@ pub const ALL: &[Stage] = &[
     Stage { name: "sweep", what: "the boot trace on many shapes of machine", run: sweep },
     Stage { name: "msrv", what: "the oldest supported Rust builds every crate", run: msrv },
     Stage { name: "seeds", what: "Miri with 16 schedules and layouts", run: seeds },
+    Stage { name: "fuzz", what: "bytes as traces and as operations", run: fuzz },
 ];
 
 /// The oldest Rust that is promised; `rust-version` of the workspace says the same.
@@ -67,6 +70,25 @@ fn msrv(site: &Site) -> Result {
 
 fn seeds(site: &Site) -> Result {
     miri_with(site, &["-Zmiri-many-seeds=0..16"])
+}
+
+/// Programs of `fuzz/`, and how long each runs.
+const FUZZ_TARGETS: &[&str] = &["trace", "ops"];
+const FUZZ_SECONDS: &str = "300";
+
+/// Set-up does not install cargo-fuzz: it is minutes of compiling, and only a night wants it.
+fn fuzz(site: &Site) -> Result {
+    let version = cmd!(site.sh, "cargo fuzz --version").quiet().ignore_stderr();
+    if version.read().is_err() {
+        println!("{RED}LEFT OUT{RESET} {YELLOW}fuzz{RESET}: cargo-fuzz is not installed");
+        println!("  to include it: cargo install cargo-fuzz");
+        return Ok(());
+    }
+    for target in FUZZ_TARGETS {
+        let limit = format!("-max_total_time={FUZZ_SECONDS}");
+        cmd!(site.sh, "cargo +nightly fuzz run {target} -- {limit}").run()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

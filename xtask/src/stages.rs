@@ -31,6 +31,7 @@ pub const ALL: &[Stage] = &[
     Stage { name: "symbols", what: "km images have no map and no flush", run: symbols::check },
     Stage { name: "replay", what: "a real boot trace, verified in four cells", run: cells::smoke },
     Stage { name: "package", what: "every published crate can be packaged", run: package },
+    Stage { name: "loom", what: "every interleaving of what runs without a lock", run: loom },
     Stage { name: MIRI, what: "no undefined behaviour in the allocator's tests", run: miri },
 ];
 
@@ -108,6 +109,12 @@ fn package(site: &Site) -> Result {
     let package = "cargo package --workspace --exclude xtask --no-verify --allow-dirty";
     let words = package.split(' ').skip(1);
     Ok(cmd!(site.sh, "cargo {words...}").run()?)
+}
+
+/// Optimised, because loom runs a test once for every interleaving.
+fn loom(site: &Site) -> Result {
+    let test = cmd!(site.sh, "cargo test -p pcpu-core --lib --release loom_model");
+    Ok(test.env("RUSTFLAGS", "--cfg loom").run()?)
 }
 
 fn miri(site: &Site) -> Result {

@@ -12,11 +12,24 @@ use clap_complete::Shell;
 use crate::embedded;
 use crate::size;
 
+const AFTER_ALL: &str = "\
+Begin with `pcpu replay`: it needs no file, a real boot of Linux is built in. `pcpu help replay`
+tells what its answer means, and how to record a trace of your own machine.";
+
+const AFTER_COMPLETIONS: &str = "\
+Examples:
+  pcpu completions bash > ~/.local/share/bash-completion/completions/pcpu
+  pcpu completions fish > ~/.config/fish/completions/pcpu.fish";
+
+const AFTER_MAN: &str = "\
+Example:
+  pcpu man | man -l -";
+
 const AFTER_REPLAY: &str = "\
 Examples:
-  pcpu replay                                the built-in trace, all four cells
+  pcpu replay                                the built-in trace, on all four kinds
   pcpu replay --cpus 64 --nodes 2            the same requests on a larger machine
-  pcpu replay --smp --nommu my.trace.zst     one cell, and a trace of your own
+  pcpu replay --smp --nommu my.trace.zst     one kind, and a trace of your own
   pcpu replay --json | jq '.cells[].peak_total_pages'
   printf 'a 1 24 8\\nf 1\\n' | pcpu replay --up -
 
@@ -32,7 +45,13 @@ Exit codes: 0 every check held, 1 a check failed, 2 bad usage or unreadable inpu
 
 /// Looks into per-CPU memory: replays real allocation traces through pcpu's allocator.
 #[derive(Debug, Parser)]
-#[command(name = "pcpu", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "pcpu",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = AFTER_ALL
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -42,22 +61,26 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Replays a trace through the real allocator and prints the four cells
+    /// Replays a trace of requests on four kinds of machine: one CPU or many, with an MMU or without
     ///
-    /// One request of a trace is memory on every CPU at once. The allocator answers it in one of
-    /// two ways, by the machine: from one contiguous block per chunk (km), or from reserved
-    /// addresses with pages mapped on demand (vm, which takes several CPUs and an MMU). The answer
-    /// has one row for each kind of machine: how much memory the trace needs there, how much of
-    /// it lies idle, how long a request takes, and whether every area was zeroed, disjoint from
-    /// all others and kept its contents.
+    /// One request for per-CPU memory is memory on every CPU at once, at the same place of each
+    /// CPU's share. The allocator keeps it in chunks, and gets these in one of two ways, by the kind
+    /// of machine: as one contiguous block each (back end km), or as reserved addresses with pages
+    /// mapped on demand (vm, which takes several CPUs and an MMU).
+    ///
+    /// The answer has one row for each kind: how much memory the trace takes there and how much of
+    /// it lies idle, how long an allocation and a free take, and whether every area was zeroed,
+    /// disjoint from all others and kept its contents.
     #[command(after_help = AFTER_REPLAY)]
     Replay(Box<ReplayArgs>),
     /// Prints a completion script for a shell
+    #[command(after_help = AFTER_COMPLETIONS)]
     Completions {
-        /// The shell.
+        /// Which shell
         shell: Shell,
     },
     /// Prints the manual page
+    #[command(after_help = AFTER_MAN)]
     Man,
 }
 
@@ -77,7 +100,7 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub geometry: GeometryArgs,
 
-    /// When the worker runs
+    /// When the allocator's background work runs: backing spare pages, returning others
     #[arg(long, value_enum, default_value_t = Balance::Auto, help_heading = "Running")]
     pub balance: Balance,
 
@@ -90,7 +113,7 @@ pub struct ReplayArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Machines")]
 pub struct MachineArgs {
-    /// Only the rows with several CPUs
+    /// Only the rows with many CPUs
     #[arg(long, conflicts_with = "up")]
     pub smp: bool,
     /// Only the rows with one CPU
@@ -120,7 +143,7 @@ pub struct MachineArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sizes, per CPU in bytes; K, M, G and 0x are understood")]
 pub struct GeometryArgs {
-    /// Page size [default: the system's; 4096 in the simulator]
+    /// Page size, a power of two from 256 to 64K [default: the system's; 4096 in the simulator]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     pub page_size: Option<usize>,
     /// Static variables at the start of the first chunk; SMP rows only [default: 194968, as in
@@ -155,7 +178,7 @@ pub struct OutputArgs {
     /// Add to the JSON where each allocation went: chunk and offset
     #[arg(long, requires = "json")]
     pub offsets: bool,
-    /// Add the kernel's `percpu_stats` text for each row
+    /// Add for each row what Linux shows in /sys/kernel/debug/percpu_stats
     #[arg(long)]
     pub stats: bool,
 }

@@ -87,5 +87,5 @@ pub fn replay<P: Machine, E>(
     };
     let expected = Expected { cell, balance, timed: &stats };
     let verdict = verify::run(&fresh()?, trace, &expected, &mut seen);
-    Ok(Row { machinery, stats, times: timing::middle(runs), seen, verdict })
+    Ok(Row { machinery, stats, times: timing::middle(&runs), seen, verdict })
 }

@@ -16,21 +16,20 @@ const TITLE: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-const HEADER: [&str; 10] = [
-    "cell",
-    "back end",
-    "CPUs",
-    "chunks",
-    "backed pages",
-    "over the trace",
-    "idle",
-    "alloc",
-    "free",
-    "checked",
+/// The columns, each with the side on which its entries line up. The last one appears only where a
+/// request was refused.
+const COLUMNS: [(&str, CellAlignment); 10] = [
+    ("cell", CellAlignment::Left),
+    ("back end", CellAlignment::Left),
+    ("chunks", CellAlignment::Right),
+    ("pages", CellAlignment::Right),
+    ("over the trace", CellAlignment::Left),
+    ("idle", CellAlignment::Right),
+    ("alloc", CellAlignment::Right),
+    ("free", CellAlignment::Right),
+    ("checked", CellAlignment::Left),
+    ("refused", CellAlignment::Right),
 ];
-
-/// Columns of numbers, which line up at their ends.
-const NUMBERS: [usize; 4] = [2, 6, 7, 8];
 
 /// One line below the header, and air.
 const STYLE: TableStyle =
@@ -79,37 +78,39 @@ fn title(trace: &Trace) -> String {
 
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_header(HEADER);
+    let any_refused = rows.iter().any(|row| row.seen.refused.all > 0);
+    let nr_columns = if any_refused { COLUMNS.len() } else { COLUMNS.len() - 1 };
+    let names = COLUMNS.iter().map(|(name, _)| *name);
+    table.load_style(STYLE).set_header(names.take(nr_columns));
     // One scale for all rows, so that they can be compared.
     let top = rows.iter().flat_map(|row| &row.seen.samples).copied().max().unwrap_or(0);
     for row in rows {
-        table.add_row(cells(row, top));
+        table.add_row(cells(row, top).into_iter().take(nr_columns));
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 1));
-    }
-    for column in NUMBERS {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    for (column, (_, side)) in table.column_iter_mut().zip(COLUMNS) {
+        column.set_padding((0, 1)).set_cell_alignment(side);
     }
     table
 }
 
-fn cells(row: &Row, top: u64) -> [String; HEADER.len()] {
+fn cells(row: &Row, top: u64) -> [String; COLUMNS.len()] {
     let Row { machinery, stats, times, seen, verdict } = row;
     [
         machinery.cell.to_string(),
         machinery.cell.backend().to_owned(),
-        machinery.cpus.to_string(),
         now_and_peak(stats.nr_chunks, stats.nr_max_chunks),
         now_and_peak(stats.populated_pages, stats.peak_populated_pages),
         spark::line(&seen.samples, top),
         format!("{:.0} %", idle_percent(row)),
-        format!("{:.0} ns", times.alloc_ns),
-        format!("{:.0} ns", times.free_ns),
+        per_call(times.alloc_ns),
+        per_call(times.free_ns),
         if verdict.is_ok() { "yes" } else { "FAILED" }.to_owned(),
+        seen.refused.all.to_string(),
     ]
+}
+
+fn per_call(ns: f64) -> String {
+    if ns == 0.0 { "-".to_owned() } else { format!("{ns:.0} ns") }
 }
 
 fn now_and_peak(now: usize, peak: usize) -> String {
@@ -126,9 +127,9 @@ fn idle_percent(row: &Row) -> f64 {
 fn legend(rows: &[Row]) -> Option<String> {
     let page_size = rows.first()?.machinery.page_size;
     Some(format!(
-        "a / b is at the end of the trace / at most. Pages are of {page_size} bytes, on each CPU, those of \
-         static\nvariables included. Idle is the share of the other backed bytes that no area has at the \
-         end.\nTimes are per call, zeroing included."
+        "Chunks, pages: at the end of the trace / at most. A page is {page_size} bytes on each CPU; those \
+         of static\nvariables are counted. Idle: the share of the other backed bytes on which no area lies \
+         at the end.\nTimes are per call, zeroing included."
     ))
 }
 
@@ -150,7 +151,7 @@ fn refusals(rows: &[Row]) -> Vec<String> {
     let line = |row: &Row| {
         let refused = &row.seen.refused;
         format!(
-            "{}: {} requests were refused, {} of them of callers that may not sleep, {} impossible.",
+            "{}: {} refused, {} from callers that may not sleep, {} of impossible size or alignment.",
             row.machinery.cell, refused.all, refused.atomic, refused.invalid
         )
     };

@@ -11,12 +11,16 @@
 //!
 //! A *lap* is a maximal stretch of equal operations. Its time, less one reading of the clock, counts
 //! for its kind; balance work is a kind of its own and part of the whole only. The clock
-//! stands still while the next operations are unpacked.
+//! stands still while the next operations are unpacked; what lies between is a *piece* of the trace.
 //!
-//! A short trace is over in a millisecond, most of it spent on touching memory for the first
-//! time and much of it on chance; it is replayed again while that costs little, and the middle
-//! one of the runs counts.
+//! The clock also runs while the system lets another program run: a few milliseconds, all of
+//! them in one lap, and a lap of ten frees makes frees look ten times as slow. So the trace is
+//! replayed again while that costs little, and of each piece and kind the middle time of all runs
+//! counts. Whoever disturbs one piece in one run disturbs nothing; that takes most of the runs. The
+//! processor time of a thread would not have this weakness, but reading it takes a system call, as
+//! long as an allocation.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use pcpu_core::{Allocator, Cookie, Machine};
@@ -31,7 +35,7 @@ use crate::trace::Trace;
 pub const MAX_RUNS: usize = 9;
 
 /// No further run begins after this much time.
-pub const ENOUGH: Duration = Duration::from_millis(200);
+pub const ENOUGH: Duration = Duration::from_millis(500);
 
 /// Nanoseconds per operation; 0 where there was none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -44,6 +48,19 @@ pub struct Times {
     pub op_ns: f64,
 }
 
+/// What one run took.
+pub struct Run {
+    pieces: Vec<Piece>,
+    nr_lines: u64,
+}
+
+/// What some thousand operations took, by kind of lap, without the clock's own time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Piece {
+    spent: [Duration; NR_KINDS],
+    nr_ops: [u64; NR_KINDS],
+}
+
 #[derive(Clone, Copy)]
 enum Lap {
     Alloc,
@@ -51,20 +68,21 @@ enum Lap {
     Balance,
 }
 
+const NR_KINDS: usize = 3;
+
 /// Splits time into laps.
 struct Stopwatch {
     mark: Instant,
     lap: Lap,
-    /// By kind of lap: the time, how many laps, how many operations in them.
-    spent: [Duration; 3],
-    nr_laps: [u32; 3],
-    nr_ops: [u64; 3],
+    /// How many laps, and of each kind the time and the operations.
+    nr_laps: [u32; NR_KINDS],
+    piece: Piece,
 }
 
 impl Stopwatch {
     fn new() -> Self {
-        let mark = Instant::now();
-        Self { mark, lap: Lap::Balance, spent: Default::default(), nr_laps: [0; 3], nr_ops: [0; 3] }
+        let piece = Piece::default();
+        Self { mark: Instant::now(), lap: Lap::Balance, nr_laps: [0; NR_KINDS], piece }
     }
 
     /// Goes on after [`pause`](Self::pause).
@@ -75,7 +93,7 @@ impl Stopwatch {
     /// Stops the clock.
     fn pause(&mut self) {
         let now = Instant::now();
-        self.spent[self.lap as usize] += now - self.mark;
+        self.piece.spent[self.lap as usize] += now - self.mark;
         self.nr_laps[self.lap as usize] += 1;
         self.mark = now;
     }
@@ -91,26 +109,25 @@ impl Stopwatch {
 
     #[inline]
     fn count(&mut self) {
-        self.nr_ops[self.lap as usize] += 1;
+        self.piece.nr_ops[self.lap as usize] += 1;
     }
 
-    fn times(&self, clock_cost: Duration, nr_lines: u64) -> Times {
-        let net = |lap: usize| self.spent[lap].saturating_sub(clock_cost * self.nr_laps[lap]);
-        let per = |time: Duration, nr: u64| {
-            if nr == 0 { 0.0 } else { time.as_nanos() as f64 / nr as f64 }
-        };
-        Times {
-            alloc_ns: per(net(0), self.nr_ops[0]),
-            free_ns: per(net(1), self.nr_ops[1]),
-            op_ns: per((0..3).map(net).sum(), nr_lines),
+    /// Returns what was measured since the last piece; each lap pays for one reading of the clock.
+    fn take_piece(&mut self, clock_cost: Duration) -> Piece {
+        let mut piece = mem::take(&mut self.piece);
+        for (spent, nr_laps) in piece.spent.iter_mut().zip(mem::take(&mut self.nr_laps)) {
+            *spent = spent.saturating_sub(clock_cost * nr_laps);
         }
+        piece
     }
 }
 
 /// Replays the trace once, checking nothing, and says how long it took.
 ///
 /// A refused free is passed over: the checked run meets it too, and reports it.
-pub fn run<P: Machine>(allocator: &Allocator<P>, trace: &Trace, balance: Balance) -> Times {
+pub fn run<P: Machine>(allocator: &Allocator<P>, trace: &Trace, balance: Balance) -> Run {
+    let clock_cost = clock_cost();
+    let mut pieces = Vec::new();
     let mut live: ById<Cookie> = ById::new();
     let mut watch = Stopwatch::new();
     let replayed: Result<(), std::convert::Infallible> = trace.replay(|ops| {
@@ -140,16 +157,37 @@ pub fn run<P: Machine>(allocator: &Allocator<P>, trace: &Trace, balance: Balance
             }
         }
         watch.pause();
+        pieces.push(watch.take_piece(clock_cost));
         Ok(())
     });
     let Ok(()) = replayed;
-    watch.times(clock_cost(), trace.nr_ops())
+    Run { pieces, nr_lines: trace.nr_ops() }
 }
 
-/// Returns the run whose operations took neither longest nor shortest.
-pub fn middle(mut runs: Vec<Times>) -> Times {
-    runs.sort_by(|a, b| a.op_ns.total_cmp(&b.op_ns));
-    runs.get(runs.len() / 2).copied().unwrap_or_default()
+/// Returns what the operations of a trace took that was replayed several times: of each piece and
+/// kind the time that is neither long nor short.
+pub fn middle(runs: &[Run]) -> Times {
+    let Some(first) = runs.first() else { return Times::default() };
+    let mut spent = [Duration::ZERO; NR_KINDS];
+    let mut nr_ops = [0; NR_KINDS];
+    for (idx, piece) in first.pieces.iter().enumerate() {
+        for kind in 0..NR_KINDS {
+            let mut times: Vec<Duration> =
+                runs.iter().map(|run| run.pieces[idx].spent[kind]).collect();
+            times.sort_unstable();
+            // Of two runs the faster one: the other was disturbed.
+            spent[kind] += times[(times.len() - 1) / 2];
+            nr_ops[kind] += piece.nr_ops[kind];
+        }
+    }
+    let per = |time: Duration, nr: u64| {
+        if nr == 0 { 0.0 } else { time.as_nanos() as f64 / nr as f64 }
+    };
+    Times {
+        alloc_ns: per(spent[Lap::Alloc as usize], nr_ops[Lap::Alloc as usize]),
+        free_ns: per(spent[Lap::Free as usize], nr_ops[Lap::Free as usize]),
+        op_ns: per(spent.iter().sum(), first.nr_lines),
+    }
 }
 
 /// Returns what one reading of the clock costs: the least of many, as the others were disturbed.
@@ -170,25 +208,42 @@ fn clock_cost() -> Duration {
 mod tests {
     use super::*;
 
-    fn run_of(op_ns: f64) -> Times {
-        Times { op_ns, ..Times::default() }
+    /// A run of pieces with ten allocations and ten frees each, from what these took.
+    fn run_of(pieces: &[(u64, u64)]) -> Run {
+        let piece = |&(allocs, frees): &(u64, u64)| Piece {
+            spent: [allocs, frees, 0].map(Duration::from_nanos),
+            nr_ops: [10, 10, 0],
+        };
+        Run { pieces: pieces.iter().map(piece).collect(), nr_lines: 20 * pieces.len() as u64 }
     }
 
     #[test]
-    fn the_middle_run_counts() {
-        let runs = [5.0, 1.0, 900.0].map(run_of).to_vec();
-        assert_eq!(middle(runs).op_ns, 5.0);
-        assert_eq!(middle(Vec::new()), Times::default());
+    fn a_disturbance_of_one_kind_in_one_piece_of_each_run_changes_nothing() {
+        let quiet = run_of(&[(200, 50), (300, 70)]);
+        let expected = Times { alloc_ns: 25.0, free_ns: 6.0, op_ns: 15.5 };
+        assert_eq!(middle(std::slice::from_ref(&quiet)), expected);
+        let disturbed = [
+            run_of(&[(200, 9_000_000), (300, 70)]),
+            run_of(&[(9_000_000, 50), (300, 70)]),
+            run_of(&[(200, 50), (300, 9_000_000)]),
+        ];
+        assert_eq!(middle(&disturbed), expected);
+        assert_eq!(middle(&disturbed[..2]), expected);
+    }
+
+    #[test]
+    fn no_runs_take_no_time() {
+        assert_eq!(middle(&[]), Times::default());
     }
 
     #[test]
     fn each_lap_pays_for_one_reading_of_the_clock() {
         let mut watch = Stopwatch::new();
-        watch.spent = [1000, 90, 500].map(Duration::from_nanos);
+        watch.piece.spent = [1000, 90, 500].map(Duration::from_nanos);
         watch.nr_laps = [2, 1, 1];
-        watch.nr_ops = [10, 0, 0];
-        let times = watch.times(Duration::from_nanos(100), 20);
+        let piece = watch.take_piece(Duration::from_nanos(100));
         // 90 ns less 100 ns are no time, not a negative one.
-        assert_eq!((times.alloc_ns, times.free_ns, times.op_ns), (80.0, 0.0, 60.0));
+        assert_eq!(piece.spent, [800, 0, 400].map(Duration::from_nanos));
+        assert_eq!((watch.piece.spent[0], watch.nr_laps), (Duration::ZERO, [0; NR_KINDS]));
     }
 }

@@ -133,6 +133,44 @@ fn each_set_up_page_size_and_way_of_balancing_passes_its_checks() {
     }
 }
 
+/// What is freed at the end is more than is kept, and once an atomic request had failed.
+#[test]
+fn what_the_trace_left_comes_back_in_one_balance() {
+    let text = b"a 1 32768 4096\nf 1\n";
+    let atomic = b"a 1 32768 4\na 2 30000 4 atomic\na 3 32768 4\na 4 32768 4 atomic\n";
+    for args in [
+        "--smp --mmu",
+        "--smp --mmu --cpus 1",
+        "--smp --mmu --page-size 16K",
+        "--smp --mmu --setup page",
+        "--cpus 2 --atom 4K",
+        "--static 0 --cpus 4",
+        "--balance manual",
+    ] {
+        let words: Vec<&str> = args.split(' ').collect();
+        for text in [&text[..], atomic] {
+            let output = piped(&words, text);
+            assert_eq!(output.status.code(), Some(0), "{args}: {output:?}");
+            assert!(output.stderr.is_empty(), "{args}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn the_answer_fits_a_terminal_of_100_columns() {
+    let refusals = b"a 1 0 8\na 2 32768 4 atomic\na 3 32768 4 atomic\na 4 32768 4 atomic\n";
+    for (args, text) in [(&[][..], BUILT_IN), (&["--cpus", "512", "--page-size", "256"], refusals)]
+    {
+        let output = piped(args, text);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let answer = String::from_utf8(output.stdout).unwrap();
+        for line in answer.lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+        assert_eq!(answer.contains("refused"), text == refusals, "{answer}");
+    }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn real_memory_and_the_simulator_place_alike() {

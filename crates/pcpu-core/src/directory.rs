@@ -22,12 +22,14 @@
 //! See docs/decisions/0005-directory.md.
 
 use core::alloc::Layout;
+use core::array;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, Ordering};
 
+use pcpu_layout::Bits;
 use pcpu_platform::{Metadata, NoMetadata};
 
 use crate::chunk::{ChunkRecord, ChunkRef};
+use crate::sync::{AtomicPtr, Ordering};
 
 /// Entries of a bucket: one cache line of pointers.
 const BUCKET: usize = 8;
@@ -56,6 +58,34 @@ pub(crate) struct Found {
     pub base: usize,
     /// Byte offset from it.
     pub offset: usize,
+}
+
+/// What came of an attempt to take an area's live bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// It is taken: the caller alone may free the area.
+    Won,
+    /// It is not set: nothing that was handed out starts there.
+    NotLive,
+    /// It belongs to another chunk, whose record this became since the look-up; it is back.
+    Moved,
+}
+
+impl Found {
+    /// Takes the live bit of the area that starts at `granule`, the first lock-free step of a
+    /// free: of any number of claims of one handed-out area one wins.
+    pub(crate) fn claim(&self, granule: Bits) -> Claim {
+        let face = self.chunk.face();
+        if !face.take_live(granule) {
+            return Claim::NotLive;
+        }
+        // Taking the bit acquired what its setter knew, so this is the base of the bit's chunk.
+        if face.base() != self.base {
+            face.set_live(granule);
+            return Claim::Moved;
+        }
+        Claim::Won
+    }
 }
 
 impl Directory {
@@ -189,7 +219,7 @@ impl Table {
         // SAFETY: `at` lies inside the loan.
         let buckets = unsafe { loan.add(at) }.cast::<[AtomicPtr<ChunkRecord>; BUCKET]>();
         for index in 0..nr_buckets {
-            let empty = [const { AtomicPtr::new(ptr::null_mut()) }; BUCKET];
+            let empty = array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
             // SAFETY: the loan covers `nr_buckets` of them from `at`.
             let bucket = unsafe { buckets.add(index) };
             // SAFETY: inside the loan and aligned by its layout; nobody else knows it.

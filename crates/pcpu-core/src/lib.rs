@@ -48,8 +48,12 @@ mod directory;
 mod error;
 mod holdings;
 mod index;
+mod lent;
+#[cfg(all(test, loom))]
+mod loom_model;
 mod machine;
 mod request;
+mod sync;
 
 pub use allocator::{Addressing, Allocator, Broken, PercpuStats, Placement, Stats};
 pub use backend::{Backend, Made, NoChunk, Site};

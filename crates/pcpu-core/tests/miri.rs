@@ -1,120 +1,122 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A short life of a pool in each cell, for an interpreter that checks every pointer.
+//! A short life of a pool in every cell, small enough for an interpreter that checks each access.
 //!
-//! Every unsafe block of the crate runs here at least once: records and tables, a directory
-//! that grows, frames that are mapped and unmapped, failures at set-up and later, frees on two
-//! threads, and pools that are dropped where they stand and as an argument.
+//! Other tests are thorough and run on hardware; this one exists for Miri: records are made,
+//! reused and given back, lists relinked, the directory grown, CPUs attached, and set-up fails
+//! half-way, all within seconds of interpretation.
 
 mod common;
 
-use std::thread;
-
-use common::bytes;
-use pcpu_core::{Allocator, Config, Context, Machine as Backed, Region, Request, SetupError};
+use common::Pool;
+use pcpu_core::{Allocator, Config, Context, Machine as Backed, Request, SetupError};
 use pcpu_layout::CpuId;
 use pcpu_platform::Observer;
-use pcpu_sim::{Machine, NoMmu, Smp, Uni};
+use pcpu_sim::{Machine, Smp};
 
-/// Small pages and units, so that little is interpreted.
-const CONFIG: Config = Config {
-    page_size: 256,
-    min_unit_size: 1024,
-    atom_size: 256,
-    static_size: 40,
-    dyn_size: 900,
-    early_size: 256,
-    ..Config::LINUX
-};
-const RESERVING: Config = Config { reserved_size: 128, ..CONFIG };
+/// Small pages and units: two pages of dynamic region, units of four pages.
+fn small() -> Config {
+    Config {
+        page_size: 256,
+        min_unit_size: 1024,
+        static_size: 100,
+        dyn_size: 412,
+        early_size: 0,
+        atom_size: 256,
+        ..Config::default()
+    }
+}
 
 fn machine(cpus: u32) -> Machine {
-    let machine = Machine::builder().cpus(cpus).page_size(256).tlb_entries(16);
-    machine.frames_per_node(256).address_space(1024).build()
+    Machine::builder().cpus(cpus).page_size(256).build()
 }
 
-fn live<P: Backed + Observer>(machine: &Machine, pool: &Allocator<P>)
-where
-    Allocator<P>: Sync,
-{
-    pool.enable_balance();
-    let cpus = || machine.possible_cpus().filter(|&cpu| pool.is_attached(cpu));
-    let mut areas = Vec::new();
-    for size in [8, 700, 1000, 4, 1024, 60, 1024, 1024, 1024, 1024, 1024, 1024] {
-        let area = pool.alloc(Request::new(size, 8)).unwrap();
-        assert!(bytes::is_zero(machine, pool, &area, cpus(), size));
-        bytes::fill(machine, pool, &area, cpus(), size);
-        areas.push((area, size));
-    }
-    areas
-        .extend(pool.alloc(Request::new(8, 4).context(Context::Atomic)).ok().map(|area| (area, 0)));
-    areas
-        .extend(pool.alloc(Request::new(8, 4).region(Region::Reserved)).ok().map(|area| (area, 0)));
-    pool.balance();
-    for cpu in machine.possible_cpus() {
-        pool.attach(cpu).unwrap();
-    }
-    pool.check().unwrap();
-    areas.rotate_left(5);
-    for (area, size) in areas.drain(3..) {
-        assert!(bytes::holds(machine, pool, &area, [CpuId::new(0)], size));
-        pool.free(area).unwrap();
-    }
-    pool.balance();
-    let numbers: Vec<usize> = areas.into_iter().map(|(area, _)| area.into_raw().get()).collect();
-    assert!(pool.free_raw(numbers[0] + 1).is_err());
-    thread::scope(|scope| {
-        let other = scope.spawn(|| pool.free_raw(numbers[0]).is_ok());
-        assert!(pool.free_raw(numbers[0]).is_ok() != other.join().unwrap());
-    });
-    pool.trim();
-    pool.check().unwrap();
-    assert!(!pool.percpu_stats().to_string().is_empty());
-}
-
-/// Lives once and is dropped as an argument; then fails at set-up, at every third call.
-fn lives<P: Backed + Observer>(
-    cpus: u32,
-    make: impl Fn(&Machine) -> Result<Allocator<P>, SetupError>,
-) where
-    Allocator<P>: Sync,
-{
-    let first = machine(cpus);
-    let pool = make(&first).unwrap();
-    live(&first, &pool);
-    drop(pool);
-    assert_eq!((first.frames_in_use(), first.metadata_outstanding()), (0, 0));
-
-    for n in (1..).step_by(3) {
-        let failing = machine(cpus);
-        failing.fail_nth(n);
-        let made = make(&failing).map(drop).is_ok();
-        assert_eq!((failing.frames_in_use(), failing.metadata_outstanding()), (0, 0));
-        if made {
-            return;
+fn short_life<P: Backed + Observer>(mut pool: Pool<P>) {
+    let start = pool.pool.stats();
+    for n in 1..25_usize {
+        pool.a(n * 97 % 900 + 1, 1 << (n % 8));
+        let _ = pool.request(Request::new(n * 4, 4).context(Context::Atomic));
+        if n % 4 == 0 {
+            let place = *pool.live.keys().nth(n / 4).unwrap();
+            pool.free_in(place.0, place.1);
+        }
+        if n % 8 == 0 {
+            pool.work();
         }
     }
+    assert!(pool.pool.stats().nr_max_chunks > 10, "enough chunks to make the directory grow");
+    pool.free_all();
+    pool.work();
+    pool.a(64, 64);
+    pool.free_all();
+    pool.pool.trim();
+    pool.check();
+    assert_eq!(pool.pool.stats().total_pages, start.total_pages);
+
+    let machine = pool.machine.clone();
+    drop(pool);
+    assert_eq!((machine.frames_in_use(), machine.metadata_outstanding()), (0, 0));
 }
 
 #[test]
-fn a_life_on_one_cpu() {
-    lives::<Uni>(1, |machine| Allocator::new(machine.uni(), &CONFIG, &[]));
+fn one_cpu() {
+    let machine = machine(1);
+    let config = Config { static_size: 0, dyn_size: 1024, ..small() };
+    let pool = Allocator::new(machine.uni(), &config, &[]).unwrap();
+    short_life(Pool::new(machine, pool, 0));
 }
 
 #[test]
-fn a_life_without_an_mmu() {
-    let zero = |cpu: CpuId| cpu.get() == 0;
-    lives::<NoMmu>(2, |machine| {
-        Allocator::with_attached(machine.no_mmu(), &CONFIG, b"image", zero)
-    });
+fn several_cpus_without_an_mmu() {
+    let machine = machine(3);
+    let pool = Allocator::new(machine.no_mmu(), &small(), &[7; 100]).unwrap();
+    short_life(Pool::new(machine, pool, 0));
 }
 
 #[test]
-fn a_life_with_an_mmu() {
-    let zero = |cpu: CpuId| cpu.get() == 0;
-    lives::<Smp>(2, |machine| Allocator::with_attached(machine.smp(), &RESERVING, b"image", zero));
+fn several_cpus_with_an_mmu() {
+    let machine = machine(3);
+    let config = Config { reserved_size: 64, ..small() };
+    let pool = Allocator::new(machine.smp(), &config, &[7; 100]).unwrap();
+    short_life(Pool::new(machine, pool, 0));
 }
 
 #[test]
-fn a_life_after_a_paged_set_up() {
-    lives::<Smp>(2, |machine| Allocator::new_paged(machine.smp(), &CONFIG, b"image"));
+fn several_cpus_set_up_page_by_page() {
+    let machine = machine(2);
+    let pool = Allocator::new_paged(machine.smp(), &small(), &[]).unwrap();
+    short_life(Pool::new(machine, pool, 0));
+}
+
+#[test]
+fn a_cpu_is_attached_late() {
+    let machine = machine(3);
+    let late = CpuId::new(1);
+    let pool =
+        Allocator::<Smp>::with_attached(machine.smp(), &small(), &[], |cpu| cpu != late).unwrap();
+    let kept = pool.alloc(Request::new(1000, 4)).unwrap();
+    pool.attach(late).unwrap();
+    pool.free(kept).unwrap();
+    pool.check().unwrap();
+}
+
+#[test]
+fn a_set_up_that_fails_gives_everything_back() {
+    let machine = machine(2);
+    for n in 1.. {
+        machine.fail_nth(n);
+        let before = machine.fallible_calls();
+        let made = Allocator::<Smp>::new_paged(machine.smp(), &small(), &[]);
+        let reached = machine.fallible_calls() - before >= n;
+        machine.fail_none();
+        match made {
+            Ok(_) => {
+                assert!(!reached, "a set-up swallowed a failure");
+                break;
+            }
+            Err(SetupError::NoPages { .. } | SetupError::NoMetadata | SetupError::NoSpace) => {}
+            Err(error) => panic!("{error}"),
+        }
+        assert_eq!((machine.frames_in_use(), machine.metadata_outstanding()), (0, 0));
+        assert_eq!(machine.areas_reserved(), 0);
+    }
 }

@@ -254,9 +254,6 @@ fn all_came_back<P: Machine>(
     cell: Cell,
     at_setup: &Stats,
 ) -> Result<(), Failure> {
-    // The first pass may still keep pages ready for an atomic request that failed in the trace;
-    // the second one finds nothing asked for.
-    allocator.balance();
     allocator.balance();
     check_records(allocator, "after freeing everything and balancing")?;
     let stats = allocator.stats();

@@ -110,10 +110,11 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
                 index.lists.push_back(chunk, free);
             } else if stopped {
                 index.reintegrate(chunk);
-            } else {
+            } else if index.chunks.get(chunk).map.nr_empty() == PageCount::ZERO {
                 let sidelined = index.lists.slots().sidelined;
                 index.lists.push_back(chunk, sidelined);
             }
+            // Else a free emptied a page since the last look: the chunk stays first in line.
         }
     }
 

@@ -9,7 +9,7 @@ use pcpu_platform::{Addr, Event};
 
 use super::{Addressing, Allocator};
 use crate::chunk::ChunkRef;
-use crate::directory::Found;
+use crate::directory::{Claim, Found};
 use crate::index::Index;
 use crate::machine::Machine;
 use crate::{Cookie, FreeError, FreeRefused};
@@ -50,19 +50,15 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// Finds the area and takes its live bit: the caller alone may free it now.
     fn take_live(&self, cookie: usize) -> Result<Found, FreeRefused> {
         let found = self.directory.find(cookie).ok_or_else(|| self.outside(cookie))?;
-        let face = found.chunk.face();
         let start = self.bits(found.offset);
-        let is_granule = self.bytes(start) == found.offset;
-        if !is_granule || !face.take_live(start) {
+        if self.bytes(start) != found.offset {
             return Err(self.not_live(found));
         }
-        if face.base() != found.base {
-            // A stale cookie, and its chunk's record became another chunk's between the look-up
-            // and the bit: the bit is that chunk's.
-            face.set_live(start);
-            return Err(FreeRefused::Foreign);
+        match found.claim(start) {
+            Claim::Won => Ok(found),
+            Claim::NotLive => Err(self.not_live(found)),
+            Claim::Moved => Err(FreeRefused::Foreign),
         }
-        Ok(found)
     }
 
     /// Why an address that no chunk serves is refused.

@@ -54,6 +54,7 @@ use crate::chunk::ChunkRef;
 use crate::directory::Directory;
 use crate::holdings::Holdings;
 use crate::index::Index;
+use crate::lent::Lent;
 use crate::machine::Machine;
 
 pub use addressing::Addressing;
@@ -71,16 +72,16 @@ pub use stats::{PercpuStats, Stats};
 /// See the [crate's documentation](crate).
 pub struct Allocator<P: Machine, A: Addressing = Table<'static>> {
     platform: P,
-    geometry: Geometry<'static>,
-    addresses: A,
+    geometry: Lent<Geometry<'static>>,
+    addresses: Lent<A>,
     /// Extents of the groups, as distances from a chunk's base.
-    extents: &'static [Span<usize>],
+    extents: Lent<&'static [Span<usize>]>,
     /// Address of offset 0 in the unit at offset 0 of the first chunk.
     base: Addr,
-    boot: setup::BootMemory,
+    boot: Lent<setup::BootMemory>,
     reserved: Option<ChunkRef>,
     directory: Directory,
-    attached: Attached,
+    attached: Lent<Attached>,
     pages: Mutex<P::PagesLock, PagesState<P>>,
     index: Mutex<P::IndexLock, Index>,
     flags: Flags,
@@ -146,7 +147,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             platform: &self.platform,
             geometry: &self.geometry,
             addresses: &self.addresses,
-            extents: self.extents,
+            extents: *self.extents,
         }
     }
 

@@ -42,7 +42,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         let chunk = index.chunks.get_mut(record);
         chunk.base = made.base;
         chunk.ordinal = pages.next_ordinal;
-        pages.next_ordinal += 1;
+        pages.next_ordinal = pages.next_ordinal.saturating_add(1);
         let (populated, empty) = (chunk.map.nr_populated(), chunk.map.nr_empty());
         index.totals.count_chunk();
         index.totals.add_populated(populated);

@@ -29,6 +29,7 @@ use crate::chunk::{ChunkRef, Kind, RecordShape};
 use crate::directory::Directory;
 use crate::holdings::Holdings;
 use crate::index::{Chunks, Index, Lists, Slots, Totals};
+use crate::lent::Lent;
 use crate::machine::Machine;
 
 /// Where the first chunk's memory came from, for the end.
@@ -431,7 +432,7 @@ impl<P: Machine> Taken<P> {
     ///
     /// # Safety
     /// `platform` lent and gave it, and nothing of it is used any more.
-    unsafe fn give_back(mut self, platform: &P) {
+    unsafe fn give_back(&mut self, platform: &P) {
         let directory = self.directory.as_ref();
         let scratch = self.scratch.as_mut();
         // SAFETY: by the caller's promise.
@@ -530,14 +531,14 @@ impl<A: Addressing> Parts<A> {
         let flags = Flags { messages_left: AtomicU32::new(self.messages), ..Flags::default() };
         let allocator = Allocator {
             platform,
-            geometry: self.geometry,
-            addresses: self.addresses,
-            extents: self.extents,
+            geometry: Lent::new(self.geometry),
+            addresses: Lent::new(self.addresses),
+            extents: Lent::new(self.extents),
             base: self.base,
-            boot: taken.boot,
+            boot: Lent::new(taken.boot),
             reserved: self.reserved,
             directory: taken.directory.expect("set-up made it"),
-            attached: self.attached,
+            attached: Lent::new(self.attached),
             pages: Mutex::new(pages),
             index: Mutex::new(self.index),
             flags,
@@ -551,11 +552,11 @@ impl<A: Addressing> Parts<A> {
 impl<P: Machine, A: Addressing> Drop for Allocator<P, A> {
     /// Gives all memory back. Areas that are still live go with it.
     fn drop(&mut self) {
-        let site = Site {
+        let site: Site<'_, P, A> = Site {
             platform: &self.platform,
             geometry: &self.geometry,
             addresses: &self.addresses,
-            extents: self.extents,
+            extents: *self.extents,
         };
         let (pages, index) = (self.pages.get_mut(), self.index.get_mut());
         let mut next = pages.records;
@@ -584,6 +585,8 @@ impl<P: Machine, A: Addressing> Drop for Allocator<P, A> {
         unsafe { P::Backend::give_scratch(&self.platform, &mut pages.scratch) };
         // SAFETY: as above.
         unsafe { give_runs(&self.platform, &mut self.boot) };
+        // SAFETY: as above.
+        unsafe { self.addresses.drop_value() };
         // SAFETY: as above.
         unsafe { self.holdings.give_all(&self.platform) };
     }

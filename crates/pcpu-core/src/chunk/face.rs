@@ -5,9 +5,9 @@
 //! number of frees of the same cookie finds it set. Only that one goes on to the lock and the
 //! map. See docs/decisions/0007-live-bits.md.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
-
 use pcpu_layout::{Bits, Span};
+
+use crate::sync::{AtomicUsize, Ordering};
 
 const WORD_BITS: u32 = usize::BITS;
 
@@ -28,7 +28,7 @@ pub(super) const fn live_words(nr_bits: Bits) -> usize {
 }
 
 impl Face {
-    pub(super) const fn new(served: Span<usize>, live: &'static [AtomicUsize]) -> Self {
+    pub(super) fn new(served: Span<usize>, live: &'static [AtomicUsize]) -> Self {
         Self { base: AtomicUsize::new(0), served, live }
     }
 

@@ -14,13 +14,13 @@ use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicUsize;
 
 use pcpu_layout::map::{Backing, Map, MapNeeds, Runs, Shape, Word};
 use pcpu_layout::{Bits, Span};
 use pcpu_platform::{Addr, Metadata, NoMetadata};
 
 use super::{Chunk, Face, Kind, face};
+use crate::sync::AtomicUsize;
 
 /// A chunk's place in the lists.
 #[derive(Debug, Default)]
