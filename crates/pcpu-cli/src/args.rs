@@ -61,7 +61,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Replays a trace of requests on four kinds of machine: one CPU or many, with an MMU or without
+    /// Replays a trace on four kinds of machine: one CPU or many, with an MMU or without
     ///
     /// One request for per-CPU memory is memory on every CPU at once, at the same place of each
     /// CPU's share. The allocator keeps it in chunks, and gets these in one of two ways, by the kind

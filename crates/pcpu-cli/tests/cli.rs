@@ -133,10 +133,10 @@ fn each_set_up_page_size_and_way_of_balancing_passes_its_checks() {
     }
 }
 
-/// What is freed at the end is more than is kept, and once an atomic request had failed.
+/// A chunk's worth of pages is freed, more than is kept; and atomic requests fail.
 #[test]
-fn what_the_trace_left_comes_back_in_one_balance() {
-    let text = b"a 1 32768 4096\nf 1\n";
+fn no_more_than_the_high_mark_stays_behind_in_any_geometry() {
+    let freed = b"a 1 32768 4096\nf 1\n";
     let atomic = b"a 1 32768 4\na 2 30000 4 atomic\na 3 32768 4\na 4 32768 4 atomic\n";
     for args in [
         "--smp --mmu",
@@ -148,7 +148,7 @@ fn what_the_trace_left_comes_back_in_one_balance() {
         "--balance manual",
     ] {
         let words: Vec<&str> = args.split(' ').collect();
-        for text in [&text[..], atomic] {
+        for text in [&freed[..], atomic] {
             let output = piped(&words, text);
             assert_eq!(output.status.code(), Some(0), "{args}: {output:?}");
             assert!(output.stderr.is_empty(), "{args}: {output:?}");

@@ -19,7 +19,7 @@ use pcpu_layout::map::{Backing, Map, Within};
 use pcpu_layout::{Bits, PageCount, Span};
 
 use naive::Bitmap;
-use worn::{NR_BITS, Owned, PAGE_BITS, Random, Sizes, worn};
+use worn::{NR_BITS, Owned, PAGE_BITS, Random, Sizes, thinned, worn};
 
 /// Sizes of the areas on the map, and of what is then asked of it.
 const PROFILES: &[(&str, Sizes)] =
@@ -46,7 +46,8 @@ fn main() {
     for align in [16, 1024] {
         compare(&mut bench, &format!("2-64 align {align}"), &areas, &requests((2, 64), align));
     }
-    let mut areas = worn((1, 16));
+    let mut areas = thinned((1, 16));
+    compare(&mut bench, "1-16 thinned", &areas, &requests((1, 16), 1));
     areas.retain(|area| area.end < FAR.1);
     let last = areas.iter().map(|area| area.end).max().expect("the map is worn");
     areas.push(last..FAR.1);

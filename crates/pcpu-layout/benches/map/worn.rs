@@ -61,22 +61,36 @@ impl Owned {
     }
 }
 
-/// The areas of a map that was filled, thinned to 60 %, and then used for long enough to
-/// replace every area four times over, at 60 % throughout.
+/// Granules that are free at 60 %.
+const FREE: Bits = Bits::new(NR_BITS / 10 * 4);
+
+/// The areas of a map that was filled and then thinned at random to 60 %: holes everywhere,
+/// none of them long.
+pub fn thinned(sizes: Sizes) -> Vec<Area> {
+    let (mut owned, mut random) = (Owned::new(Backing::Always), Random::new(42));
+    fill_and_thin(&mut owned.map(), &mut random, sizes)
+}
+
+/// The areas of such a map after use for long enough to replace every area four times over, at
+/// 60 % throughout: as first fit leaves it, dense below and loose above.
 pub fn worn(sizes: Sizes) -> Vec<Area> {
-    let (mut owned, mut random, mut areas) =
-        (Owned::new(Backing::Always), Random::new(42), Vec::new());
+    let (mut owned, mut random) = (Owned::new(Backing::Always), Random::new(42));
     let mut map = owned.map();
-    while take(&mut map, &mut areas, random.size(sizes)) {}
-    let full_enough = NR_BITS / 10 * 4;
-    while map.free() < Bits::new(full_enough) {
-        give(&mut map, &mut areas, &mut random);
-    }
+    let mut areas = fill_and_thin(&mut map, &mut random, sizes);
     for _ in 0..4 * areas.len() {
-        while map.free() < Bits::new(full_enough) {
+        while map.free() < FREE {
             give(&mut map, &mut areas, &mut random);
         }
         take(&mut map, &mut areas, random.size(sizes));
+    }
+    areas
+}
+
+fn fill_and_thin(map: &mut Map<'_>, random: &mut Random, sizes: Sizes) -> Vec<Area> {
+    let mut areas = Vec::new();
+    while take(map, &mut areas, random.size(sizes)) {}
+    while map.free() < FREE {
+        give(map, &mut areas, random);
     }
     areas
 }
