@@ -160,7 +160,8 @@ fn step<P: Backed>(pool: &Allocator<P>, areas: &mut BTreeMap<Id, Cookie>, op: &O
 
 fn request(alloc: Alloc) -> Request {
     let number = |value| usize::try_from(value).unwrap_or(usize::MAX);
-    let request = Request::new(number(alloc.size), number(alloc.align)).on_failure(OnFailure::Quiet);
+    let request =
+        Request::new(number(alloc.size), number(alloc.align)).on_failure(OnFailure::Quiet);
     let context = match alloc.context {
         Context::MaySleep => pcpu_core::Context::MaySleep,
         Context::Atomic => pcpu_core::Context::Atomic,

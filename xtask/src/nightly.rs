@@ -86,7 +86,9 @@ fn fuzz(site: &Site) -> Result {
     }
     for target in FUZZ_TARGETS {
         let limit = format!("-max_total_time={FUZZ_SECONDS}");
-        cmd!(site.sh, "cargo +nightly fuzz run {target} -- {limit}").run()?;
+        // Long inputs from the start: it takes many operations to get somewhere.
+        let lengths = ["-len_control=0", "-max_len=4096"];
+        cmd!(site.sh, "cargo +nightly fuzz run {target} -- {limit} {lengths...}").run()?;
     }
     Ok(())
 }

@@ -173,7 +173,7 @@ fn a_layout_that_does_not_fit_the_machine_is_refused() {
     let two = Machine::with_cpus(2);
     let geometry = Geometry::plan(Setup::Embed, &Config::default(), &two, storage).unwrap();
     for base in [0, 4100] {
-        let expected = GeometryError::BaseAddress { base, page_size: 4096 };
+        let expected = GeometryError::BaseAddress { past_page: base % 4096, page_size: 4096 };
         assert_eq!(geometry.check_base(base), Err(expected));
     }
     let missing = GeometryError::CpuNotMapped { cpu: CpuId::new(2) };

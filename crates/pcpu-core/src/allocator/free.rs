@@ -24,7 +24,9 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// [`FreeError`], with the cookie in it, when it names no live area of this allocator: freed
     /// before, inside an area, static, or foreign. Nothing changed then. A cookie that was freed
     /// and whose address was handed out again is live again, and cannot be told from its
-    /// successor.
+    /// successor. While such a stale free runs into a chunk that has just taken a destroyed one's
+    /// record, an owner's own free may be refused as not live for that moment: it holds the
+    /// cookie again, and the next attempt succeeds.
     ///
     /// # Source
     /// Linux checks nothing here until 2026 (docs/behaviours.md, "Free").

@@ -38,7 +38,8 @@ impl Geometry<'_> {
         if base != 0 && base.is_multiple_of(page_size) {
             return Ok(());
         }
-        Err(GeometryError::BaseAddress { base, page_size })
+        // Not the address itself: errors end up in logs.
+        Err(GeometryError::BaseAddress { past_page: base % page_size, page_size })
     }
 
     fn check_sizes(&self) -> Result<(), GeometryError> {

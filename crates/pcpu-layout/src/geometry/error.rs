@@ -56,7 +56,7 @@ pub enum GeometryError {
     /// A possible CPU has no unit.
     CpuNotMapped { cpu: CpuId },
     /// The base address is null or not at the start of a page.
-    BaseAddress { base: usize, page_size: usize },
+    BaseAddress { past_page: usize, page_size: usize },
     /// There is no such group to place.
     NoSuchGroup { group: usize, nr_groups: usize },
     /// A group was placed so far away that its end has no address.
@@ -165,9 +165,10 @@ impl fmt::Display for GeometryError {
             }
             E::CpuMappedTwice { cpu } => write!(f, "CPU {cpu} has more than one unit"),
             E::CpuNotMapped { cpu } => write!(f, "possible CPU {cpu} has no unit"),
-            E::BaseAddress { base, page_size } => write!(
+            E::BaseAddress { past_page: 0, .. } => write!(f, "base address is null"),
+            E::BaseAddress { past_page, page_size } => write!(
                 f,
-                "base address {base:#x} is null or not a multiple of the page size {page_size}"
+                "base address is {past_page} bytes past a multiple of the page size {page_size}"
             ),
             E::NoSuchGroup { group, nr_groups } => {
                 write!(f, "group {group} was placed, the layout has {nr_groups}")

@@ -99,7 +99,7 @@ fn a_base_that_is_null_or_inside_a_page_is_refused() {
         let geometry = geometry.unwrap();
         assert_eq!(geometry.check_base(0x7000), Ok(()));
         for base in [0, 1, 0x7800, usize::MAX] {
-            let expected = GeometryError::BaseAddress { base, page_size: 4096 };
+            let expected = GeometryError::BaseAddress { past_page: base % 4096, page_size: 4096 };
             assert_eq!(geometry.check_base(base), Err(expected));
         }
     });
