@@ -27,7 +27,8 @@ impl Cookie {
     }
 
     /// Makes a cookie of a number. Any number is safe: freeing one that names no live area is
-    /// refused.
+    /// refused. Whoever accesses an area in unsafe code must also know that nobody frees it, by
+    /// number included.
     #[inline]
     pub const fn from_raw(value: NonZeroUsize) -> Self {
         Self(value)

@@ -182,6 +182,13 @@ pub enum SetupError {
         /// Groups that the distances between CPUs make.
         groups: usize,
     },
+    /// There is no list for chunks of such units.
+    UnitTooLarge {
+        /// Bytes of a unit.
+        unit_size: u64,
+        /// Units are smaller than this.
+        limit: u64,
+    },
     /// The static image is longer than the static region.
     StaticImage {
         /// Bytes of the image.
@@ -214,6 +221,9 @@ impl fmt::Display for SetupError {
                 f,
                 "{groups} groups of CPUs, but contiguous chunks can't handle more than one group"
             ),
+            Self::UnitTooLarge { unit_size, limit } => {
+                write!(f, "units of {unit_size} bytes, they must be smaller than {limit}")
+            }
             Self::StaticImage { image, region } => {
                 write!(f, "static image of {image} bytes, the static region has {region}")
             }

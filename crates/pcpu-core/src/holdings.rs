@@ -11,8 +11,8 @@ use core::ptr::NonNull;
 
 use pcpu_platform::{Metadata, NoMetadata};
 
-/// Loans made at set-up: placements, slots, groups, unit offsets, group extents, attached CPUs,
-/// and one to spare.
+/// Loans made at set-up: placements, slots, groups, runs, unit offsets, group extents, attached
+/// CPUs.
 const MOST: usize = 7;
 
 /// The loans of one allocator.

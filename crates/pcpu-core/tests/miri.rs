@@ -5,10 +5,7 @@
 //! reused and given back, lists relinked, the directory grown, CPUs attached, and set-up fails
 //! half-way, all within seconds of interpretation.
 
-mod common;
-
-use common::Pool;
-use pcpu_core::{Allocator, Config, Context, Machine as Backed, Request, SetupError};
+use pcpu_core::{Allocator, Config, Context, Cookie, Machine as Backed, Request, SetupError};
 use pcpu_layout::CpuId;
 use pcpu_platform::Observer;
 use pcpu_sim::{Machine, Smp};
@@ -30,29 +27,32 @@ fn machine(cpus: u32) -> Machine {
     Machine::builder().cpus(cpus).page_size(256).build()
 }
 
-fn short_life<P: Backed + Observer>(mut pool: Pool<P>) {
-    let start = pool.pool.stats();
+fn short_life<P: Backed + Observer>(machine: Machine, pool: Allocator<P>) {
+    pool.enable_balance();
+    let start = pool.stats();
+    let mut live = Vec::new();
     for n in 1..25_usize {
-        pool.a(n * 97 % 900 + 1, 1 << (n % 8));
-        let _ = pool.request(Request::new(n * 4, 4).context(Context::Atomic));
+        live.push(pool.alloc(Request::new(n * 97 % 900 + 1, 1 << (n % 8))).unwrap());
+        live.extend(pool.alloc(Request::new(n * 4, 4).context(Context::Atomic)));
         if n % 4 == 0 {
-            let place = *pool.live.keys().nth(n / 4).unwrap();
-            pool.free_in(place.0, place.1);
+            pool.free(live.swap_remove(n / 4)).unwrap();
         }
         if n % 8 == 0 {
-            pool.work();
+            pool.balance();
+            pool.check().unwrap();
         }
     }
-    assert!(pool.pool.stats().nr_max_chunks > 10, "enough chunks to make the directory grow");
-    pool.free_all();
-    pool.work();
-    pool.a(64, 64);
-    pool.free_all();
-    pool.pool.trim();
-    pool.check();
-    assert_eq!(pool.pool.stats().total_pages, start.total_pages);
+    assert!(pool.stats().nr_max_chunks > 10, "enough chunks to make the directory grow");
+    let (freed, twice) = (live.pop().unwrap().into_raw(), Cookie::from_raw);
+    pool.free(twice(freed)).unwrap();
+    assert!(pool.free(twice(freed)).is_err());
+    live.into_iter().for_each(|cookie| pool.free(cookie).unwrap());
+    pool.balance();
+    pool.free(pool.alloc(Request::new(64, 64)).unwrap()).unwrap();
+    pool.trim();
+    pool.check().unwrap();
+    assert_eq!(pool.stats().total_pages, start.total_pages);
 
-    let machine = pool.machine.clone();
     drop(pool);
     assert_eq!((machine.frames_in_use(), machine.metadata_outstanding()), (0, 0));
 }
@@ -62,14 +62,14 @@ fn one_cpu() {
     let machine = machine(1);
     let config = Config { static_size: 0, dyn_size: 1024, ..small() };
     let pool = Allocator::new(machine.uni(), &config, &[]).unwrap();
-    short_life(Pool::new(machine, pool, 0));
+    short_life(machine, pool);
 }
 
 #[test]
 fn several_cpus_without_an_mmu() {
     let machine = machine(3);
     let pool = Allocator::new(machine.no_mmu(), &small(), &[7; 100]).unwrap();
-    short_life(Pool::new(machine, pool, 0));
+    short_life(machine, pool);
 }
 
 #[test]
@@ -77,14 +77,14 @@ fn several_cpus_with_an_mmu() {
     let machine = machine(3);
     let config = Config { reserved_size: 64, ..small() };
     let pool = Allocator::new(machine.smp(), &config, &[7; 100]).unwrap();
-    short_life(Pool::new(machine, pool, 0));
+    short_life(machine, pool);
 }
 
 #[test]
 fn several_cpus_set_up_page_by_page() {
     let machine = machine(2);
     let pool = Allocator::new_paged(machine.smp(), &small(), &[]).unwrap();
-    short_life(Pool::new(machine, pool, 0));
+    short_life(machine, pool);
 }
 
 #[test]

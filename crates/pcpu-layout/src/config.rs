@@ -45,7 +45,8 @@ pub struct Config {
     pub watermarks: Watermarks,
     /// How many failure messages the observer gets before silence.
     pub failure_messages: u32,
-    /// What a unit index stands for.
+    /// What a unit index stands for: for whoever hands out the index of the running code. The
+    /// allocator itself treats all alike.
     pub index_by: IndexBy,
 }
 

@@ -40,6 +40,9 @@ impl core::error::Error for NoPages {}
 ///   [`give_run`](Self::give_run).
 /// - Its start is a multiple of the page size and of the alignment asked for.
 /// - [`page_size`](Self::page_size) never changes.
+/// - No run ends at the last address.
+/// - No method unwinds: a panic in the middle of a change would leave it half done, so it must end
+///   the program.
 #[allow(unsafe_code)]
 pub unsafe trait Frames {
     /// Returns the page size in bytes, a power of two.

@@ -43,9 +43,14 @@ impl core::error::Error for MapFailed {}
 /// - Between a successful [`map`](Self::map) and the matching [`unmap`](Self::unmap) each mapped
 ///   page is valid for reads and writes through the same platform's
 ///   [`Memory`](crate::Memory), on every CPU, and shows the content of its frame.
-/// - [`frame_at`](Self::frame_at) names the frame that was mapped there.
+/// - A frame returned by [`take_frame`](Self::take_frame) is the caller's alone until
+///   [`give_frame`](Self::give_frame).
+/// - [`frame_at`](Self::frame_at) names the frame that was mapped there, without giving it away.
 /// - After [`flush_tlb`](Self::flush_tlb) returns, no CPU reaches a page of the range that was
 ///   unmapped before the call.
+/// - No reservation ends at the last address.
+/// - No method unwinds: a panic in the middle of a change would leave it half done, so it must end
+///   the program.
 #[allow(unsafe_code)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `Mapper`, so it cannot be an `SmpMmu` machine with the vm back end",

@@ -15,7 +15,7 @@ use crate::Addr;
 /// every access goes through the running CPU's TLB, so that a missing flush is caught.
 ///
 /// # Safety
-/// The functions do what their names say, to exactly the bytes named.
+/// The functions do what their names say, to exactly the bytes named, and do not unwind.
 #[allow(unsafe_code)]
 pub unsafe trait Memory {
     /// Writes zeros to `len` bytes from `at`.
@@ -58,7 +58,7 @@ impl core::error::Error for NoMetadata {}
 /// # Safety
 /// What [`take_metadata`](Self::take_metadata) returns is valid for reads and writes by any
 /// thread for `layout.size()` bytes, is aligned as asked, is all zeros, and belongs to the
-/// caller alone until [`give_metadata`](Self::give_metadata).
+/// caller alone until [`give_metadata`](Self::give_metadata). No method unwinds.
 #[allow(unsafe_code)]
 pub unsafe trait Metadata {
     /// Takes zeroed memory. `layout` has a non-zero size.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What an allocator tells those who watch it: events, warnings, and the wish to be balanced.
 //!
-//! The events carry the fields of the kernel's tracepoints of the same name, so a recording
-//! made here and one made there are read by the same tools.
+//! The events carry what the kernel's tracepoints of the same name say of placement.
 //!
 //! # Source
 //! Tracepoints and messages of Linux's per-CPU allocator (docs/behaviours.md, B68, B75).
@@ -114,7 +113,8 @@ pub trait Observer {
     ///
     /// # Context
     /// `Free` comes with the *index* lock held, chunk events with the *pages* lock; the others
-    /// with neither. Must not call back into the allocator.
+    /// with neither. Must not call back into the allocator, and must not panic: an area or a
+    /// chunk in the middle of a change would be lost until the allocator is dropped.
     fn event(&self, event: &Event) {
         let _ = event;
     }

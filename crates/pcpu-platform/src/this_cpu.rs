@@ -4,8 +4,7 @@
 //! A per-CPU counter needs no atomic instruction, only the certainty that between reading and
 //! writing nobody else on this CPU gets in and the code does not move to another CPU. How that
 //! is had differs: interrupts off, preemption off, one instruction, a restartable sequence. A
-//! platform provides [`pinned`](ThisCpu::pinned); the operations are written in terms of it, and
-//! a platform that knows better overrides them.
+//! platform provides [`pinned`](ThisCpu::pinned), and the operations, which behave as if pinned.
 
 use pcpu_layout::CpuId;
 

@@ -3,10 +3,17 @@
 
 use pcpu_layout::geometry::{Geometry, GeometryError, Stride, Table, UnitAddresses};
 
-/// A policy for unit addresses, made from a placed geometry.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Table<'static> {}
+    impl Sealed for super::Stride {}
+}
+
+/// A policy for unit addresses, made from a placed geometry. Sealed: the allocator touches memory
+/// where the policy says.
 ///
 /// The allocator assumes neither implementation; see docs/decisions/0002-unit-addresses.md.
-pub trait Addressing: UnitAddresses + Sized {
+pub trait Addressing: UnitAddresses + Sized + sealed::Sealed {
     /// Words of memory wanted for a geometry.
     fn words(geometry: &Geometry<'_>) -> usize;
 

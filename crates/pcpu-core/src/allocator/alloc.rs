@@ -130,9 +130,6 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
 
     /// Zeroes an area that is backed, makes it live and returns its cookie.
     fn hand_out(&self, request: &Request, wanted: Wanted, taken: Taken) -> Cookie {
-        if taken.empty.get() < self.geometry.config().watermarks.low {
-            self.want_balance();
-        }
         let base = taken.chunk.face().base();
         let offset = self.bytes(taken.span.start);
         let size = self.bytes(taken.span.len());
@@ -154,6 +151,9 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             base: pcpu_platform::Addr::new(base).expect("a chunk in use has a base"),
             offset: UnitOffset::new(offset),
         });
+        if taken.empty.get() < self.geometry.config().watermarks.low {
+            self.want_balance();
+        }
         Cookie::new(value)
     }
 

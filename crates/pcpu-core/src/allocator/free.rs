@@ -18,7 +18,8 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// Frees an area on every CPU. Its memory stays backed until the worker returns it.
     ///
     /// # Context
-    /// Never sleeps: takes the *index* lock alone. Constant time but for the area's own pages.
+    /// Never sleeps: takes the *index* lock alone. The check is constant time; the return is
+    /// logarithmic in the unit's pages, and linear in the area's own.
     ///
     /// # Errors
     /// [`FreeError`], with the cookie in it, when it names no live area of this allocator: freed
@@ -120,6 +121,6 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         }
         let quarter = (chunk.map.nr_pages().get() / 4).max(1);
         let high = self.geometry.config().watermarks.high;
-        index.totals.empty.get() > high + empty && empty >= quarter
+        index.totals.empty.get() > high.saturating_add(empty) && empty >= quarter
     }
 }

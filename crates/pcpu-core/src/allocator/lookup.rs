@@ -25,7 +25,8 @@ pub struct Placement {
 
 impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// Returns the address of `cpu`'s copy, or `None` if the CPU is not possible. The cookie is
-    /// not checked: an addition, no more.
+    /// not checked: an addition, no more. The copy of a CPU that is not attached must not be
+    /// touched: it may be without memory.
     #[inline]
     pub fn address(&self, cookie: &Cookie, cpu: CpuId) -> Option<Addr> {
         let unit = self.addresses.offset(cpu)?;

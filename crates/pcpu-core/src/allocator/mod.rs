@@ -110,7 +110,8 @@ struct Flags {
     messages_left: AtomicU32,
 }
 
-// SAFETY: all that is not `Sync` by itself is the records behind `ChunkRef`s. Their parts are
+// SAFETY: all that is not `Sync` by itself is the list of loans (`Holdings`), touched only at set-up
+// and on drop, by `&mut`, and the records behind `ChunkRef`s. The records' parts are
 // reached through `Chunks` and `Lists`, which exist once, inside the index lock, or are atomics
 // (`Face`). Tables lent at set-up are read-only afterwards.
 unsafe impl<P: Machine + Sync, A: Addressing + Sync> Sync for Allocator<P, A>

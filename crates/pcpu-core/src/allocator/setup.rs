@@ -84,7 +84,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     }
 
     /// As [`new`](Self::new), and attaches only the CPUs that `is_attached` names. The others
-    /// cost no pages beyond the first chunk until [`attach`](Self::attach).
+    /// cost, with the vm back end, no pages beyond the first chunk until [`attach`](Self::attach).
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -213,6 +213,7 @@ impl<P: Machine> Taken<P> {
             return Err(SetupError::PageSize { config, platform });
         }
         let needs = Geometry::needs(platform);
+        // At most one group per possible CPU: `groups` counts them.
         if !P::SMP && needs.groups != 1 {
             return Err(SetupError::OneCpuOnly { possible: needs.groups as u32 });
         }
@@ -222,6 +223,10 @@ impl<P: Machine> Taken<P> {
             groups: self.holdings.slice::<Group>(platform, needs.groups)?,
         };
         let geometry = Geometry::plan(setup, config, platform, storage)?;
+        let (unit_size, limit) = (geometry.unit_size() as u64, Slots::UNIT_LIMIT);
+        if unit_size >= limit {
+            return Err(SetupError::UnitTooLarge { unit_size, limit });
+        }
         P::Backend::verify(&geometry)?;
         Ok(geometry)
     }
@@ -274,7 +279,10 @@ impl<P: Machine> Taken<P> {
     ) -> Result<&'static [Span<usize>], SetupError> {
         let extents = self.holdings.slice::<Span<usize>>(platform, geometry.groups().len())?;
         for (extent, group) in extents.iter_mut().zip(geometry.groups()) {
-            *extent = Span::new(group.offset(), group.offset() + group.size());
+            // Without padding: another group's run may lie where it would be.
+            let size = group.nr_cpus() as usize * geometry.unit_size();
+            let size = size.next_multiple_of(geometry.atom_size().max(geometry.page_size()));
+            *extent = Span::new(group.offset(), group.offset() + size);
         }
         extents.sort_unstable_by_key(|extent| extent.start);
         Ok(extents)

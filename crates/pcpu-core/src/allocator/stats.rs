@@ -87,7 +87,8 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// Returns the kernel's `percpu_stats` text, to be printed.
     ///
     /// # Context
-    /// Printing takes the *index* lock once per chunk; meant for people, not for fast paths.
+    /// Printing holds the *index* lock from the first chunk to the last, so that they are of one
+    /// moment: the writer must not call the allocator. Meant for people, not for fast paths.
     ///
     /// # Source
     /// The file's format is described in docs/behaviours.md; Q11 is mended.
@@ -137,7 +138,7 @@ impl<P: Machine, A: Addressing> fmt::Display for PercpuStats<'_, P, A> {
         writeln!(f)?;
 
         heading(f, "Per Chunk Stats:")?;
-        // The lists may change between two chunks; under the one lock they do not.
+        // Under one lock, so that the chunks are of one moment.
         let index = allocator.index.lock();
         if let Some(reserved) = allocator.reserved {
             allocator.write_chunk(f, &index, reserved, "Chunk: <- Reserved Chunk")?;

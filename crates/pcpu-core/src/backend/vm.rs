@@ -47,7 +47,7 @@ impl<F: Copy> Frames<F> {
         unsafe { NonNull::slice_from_raw_parts(self.at, self.len).as_mut() }
     }
 
-    /// The first `len` frames.
+    /// The frames of a range of slots.
     ///
     /// # Safety
     /// They were written since the scratch room was last used for something else.

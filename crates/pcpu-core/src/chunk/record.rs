@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The memory of a chunk's record: one loan of metadata, cut into a header and four arrays.
+//! The memory of a chunk's record: one loan of metadata, cut into a header and three arrays.
 //!
 //! ```text
 //!  ┌─────────────┬────────────┬───────────────┬──────────────────┐
@@ -160,8 +160,7 @@ impl ChunkRef {
     pub(crate) fn chunk(self) -> NonNull<Chunk> {
         // SAFETY: alive and initialised (C3); the cell is shared, not what is in it.
         let cell = unsafe { &(*self.0.as_ptr()).chunk };
-        // The cell's pointer is never null.
-        NonNull::new(cell.get()).unwrap_or(NonNull::dangling())
+        NonNull::from(cell).cast()
     }
 
     /// Where the record's place in the lists is: likewise.
@@ -169,7 +168,7 @@ impl ChunkRef {
     pub(crate) fn link(self) -> NonNull<Link> {
         // SAFETY: alive and initialised (C3); the cell is shared, not what is in it.
         let cell = unsafe { &(*self.0.as_ptr()).link };
-        NonNull::new(cell.get()).unwrap_or(NonNull::dangling())
+        NonNull::from(cell).cast()
     }
 
     /// Turns the reference into a raw pointer, for the directory.

@@ -22,7 +22,7 @@ use pcpu_layout::Bits;
 
 use crate::chunk::{ChunkRef, Link};
 
-/// Lists for units of up to 2^34 bytes.
+/// Lists for units below 2^36 bytes, and one for spare records.
 const MOST: usize = 38;
 
 /// The list of records that wait for a chunk.
@@ -45,6 +45,9 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
+    /// Units of this many bytes and more have no list.
+    pub(crate) const UNIT_LIMIT: u64 = 1 << 36;
+
     pub(crate) fn new(unit_bits: Bits, granule: usize) -> Self {
         let granule_shift = granule.trailing_zeros();
         let top = raw_slot(unit_bits, granule_shift);

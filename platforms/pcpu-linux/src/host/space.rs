@@ -50,6 +50,9 @@ impl AddressSpace {
     /// Enters a run at the lowest place where it fits, its pages backed, and returns the range
     /// with what rounding added.
     pub(super) fn take_run(&mut self, pages: PageCount, align: usize) -> Option<Span<usize>> {
+        if !align.is_power_of_two() {
+            return None;
+        }
         let bytes = pages.get().checked_mul(self.page_size)?;
         let len = bytes.checked_next_multiple_of(self.grain).filter(|&len| len != 0)?;
         let start = self.lowest_gap(len, align.max(self.grain))?;
