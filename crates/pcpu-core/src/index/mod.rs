@@ -99,8 +99,8 @@ impl Index {
             for &pass in passes {
                 for first in class.clone().step_by(ALIKE) {
                     let group = first..class.end.min(first + ALIKE as u8);
-                    if let Some(chunk) = self.oldest_with_room(group, wanted, pass) {
-                        return self.take_from(chunk, wanted, pass);
+                    if let Some((chunk, start)) = self.oldest_with_room(group, wanted, pass) {
+                        return Some(self.take_at(chunk, start, wanted.size));
                     }
                 }
             }
@@ -108,26 +108,26 @@ impl Index {
         None
     }
 
-    /// The oldest chunk of some slots that has room.
+    /// The oldest chunk of some slots that has room, and where.
     fn oldest_with_room(
         &self,
         slots: Range<u8>,
         wanted: Wanted,
         within: Within,
-    ) -> Option<ChunkRef> {
-        let mut oldest: Option<(i32, ChunkRef)> = None;
+    ) -> Option<(ChunkRef, Bits)> {
+        let mut oldest: Option<(i32, ChunkRef, Bits)> = None;
         for slot in slots {
             let mut cursor = self.lists.front(slot);
             while let Some(record) = cursor {
                 let chunk = self.chunks.get(record);
-                let older = oldest.is_none_or(|(ordinal, _)| chunk.ordinal < ordinal);
-                if older && chunk.map.find(wanted.size, wanted.align, within).is_some() {
-                    oldest = Some((chunk.ordinal, record));
+                let older = oldest.is_none_or(|(ordinal, ..)| chunk.ordinal < ordinal);
+                if older && let Some(start) = chunk.map.find(wanted.size, wanted.align, within) {
+                    oldest = Some((chunk.ordinal, record, start));
                 }
                 cursor = self.lists.next(record);
             }
         }
-        oldest.map(|(_, record)| record)
+        oldest.map(|(_, record, start)| (record, start))
     }
 
     /// Takes room in one chunk.
@@ -137,21 +137,26 @@ impl Index {
         wanted: Wanted,
         within: Within,
     ) -> Option<Taken> {
+        let start = self.chunks.get(chunk).map.find(wanted.size, wanted.align, within)?;
+        Some(self.take_at(chunk, start, wanted.size))
+    }
+
+    /// Takes free granules of a chunk as an area.
+    fn take_at(&mut self, chunk: ChunkRef, start: Bits, size: Bits) -> Taken {
+        let span = Span::new(start, start + size);
         let inside = self.chunks.get_mut(chunk);
-        let start = inside.map.find(wanted.size, wanted.align, within)?;
-        let span = Span::new(start, start + wanted.size);
         let taken = inside.map.take(span);
-        inside.max_alloc = inside.max_alloc.max(wanted.size);
+        inside.max_alloc = inside.max_alloc.max(size);
         if inside.counts_empty() {
             self.totals.empty -= taken.pages_filled;
         }
-        self.totals.count_alloc(wanted.size);
+        self.totals.count_alloc(size);
         if inside.isolated {
             self.reintegrate(chunk);
         } else {
             self.relist(chunk);
         }
-        Some(Taken { chunk, span, empty: self.totals.empty })
+        Taken { chunk, span, empty: self.totals.empty }
     }
 
     /// Frees the area that starts at `start`, which is one.
