@@ -11,9 +11,8 @@
 //!
 //! See docs/decisions/0004-attached-cpus.md.
 
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-
 use pcpu_layout::CpuId;
+use portable_atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// The list of attached CPUs.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use core::ptr::NonNull;
 use pcpu_platform::{Metadata, NoMetadata};
 
 /// Loans made at set-up: placements, slots, groups, runs, unit offsets, group extents, attached
-/// CPUs.
-const MOST: usize = 7;
+/// CPUs, lists.
+const MOST: usize = 8;
 
 /// The loans of one allocator.
 #[derive(Debug, Default)]

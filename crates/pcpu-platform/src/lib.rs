@@ -37,7 +37,7 @@ pub use cell::{Cell, Km, SmpMmu, SmpNoMmu, Up, Vm};
 pub use cpus::Cpus;
 pub use frames::{Effort, Frames, NoPages};
 pub use mapper::{MapFailed, Mapper, NoSpace};
-pub use memory::{Memory, Metadata, NoMetadata};
+pub use memory::{Addressable, Memory, Metadata, NoMetadata};
 pub use observer::{Event, Observer, Warning};
 pub use this_cpu::{ThisCpu, Word};
 

@@ -37,6 +37,24 @@ pub unsafe trait Memory {
     unsafe fn read(&self, at: Addr, bytes: &mut [u8]);
 }
 
+/// Memory whose addresses are those of the running program: an [`Addr`] that is backed may be used
+/// as a pointer.
+///
+/// Firmware, kernels and user space are; a simulator, whose addresses are numbers of its own, is
+/// not.
+///
+/// # Safety
+/// A pointer made of an [`Addr`] by [`core::ptr::with_exposed_provenance`] reaches, on every CPU,
+/// the same bytes as [`read`](Memory::read) and [`write`](Memory::write) do, for as long as the
+/// address is backed.
+#[allow(unsafe_code)]
+#[diagnostic::on_unimplemented(
+    message = "the memory of `{Self}` cannot be reached by pointer",
+    label = "addresses of this platform are numbers of its own",
+    note = "a simulated machine is read and written through `pcpu_platform::Memory`"
+)]
+pub unsafe trait Addressable: Memory {}
+
 /// No memory for the allocator's own records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoMetadata;

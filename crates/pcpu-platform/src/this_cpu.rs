@@ -50,11 +50,17 @@ word!(u8, u16, u32, u64, usize);
 ///
 /// # Safety
 /// While the body of [`pinned`](Self::pinned) runs, the code stays on the CPU named to it, and no
-/// other code that goes through this trait runs on that CPU. The operations behave as if pinned.
+/// other code that goes through this trait runs on that CPU; what the body itself calls may pin
+/// again, and stays there. Called from code that nothing can hold off, an NMI handler say, which
+/// may have interrupted a body, the methods panic before they touch anything. The operations
+/// behave as if pinned.
 #[allow(unsafe_code)]
 pub unsafe trait ThisCpu: Cpus + Memory {
     /// Runs `body` where it can neither move to another CPU nor be interrupted by another
-    /// `this_cpu` operation.
+    /// `this_cpu` operation. If `body` unwinds, so does this, and the CPU is as it was before.
+    ///
+    /// # Panics
+    /// In a handler that cannot be masked, where the platform has such.
     fn pinned<R>(&self, body: impl FnOnce(CpuId) -> R) -> R;
 
     /// Reads the running CPU's word.

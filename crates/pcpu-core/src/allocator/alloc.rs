@@ -2,11 +2,11 @@
 //! Allocation: check, find, back, zero, hand out.
 
 use core::num::NonZeroUsize;
-use core::sync::atomic::Ordering;
 
 use pcpu_layout::map::Within;
 use pcpu_layout::{Bits, PageCount, Span, UnitOffset};
 use pcpu_platform::{Effort, Event, NoPages, Warning};
+use portable_atomic::Ordering;
 
 use super::{Addressing, Allocator, PagesState};
 use crate::index::{Taken, Wanted};
@@ -108,6 +108,9 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
 
     /// Backs every page of an area that is not, or gives the area up.
     fn back(&self, pages: &mut PagesState<P>, taken: &mut Taken) -> Result<(), AllocError> {
+        if !self.reclaims() {
+            return Ok(());
+        }
         let page_bits = self.bits(self.geometry.page_size()).get();
         let first = taken.span.start.get() / page_bits;
         let last = (taken.span.end.get() - 1) / page_bits;

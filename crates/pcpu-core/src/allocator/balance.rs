@@ -11,15 +11,14 @@
 //! # Source
 //! docs/behaviours.md, B57-B62, B66, B67; without Q8, Q9 and Q14.
 
-use core::sync::atomic::Ordering;
-
 use pcpu_layout::{PageCount, Span};
-use pcpu_platform::Effort;
+use pcpu_platform::{Effort, NoPages};
+use portable_atomic::Ordering;
 
 use super::{Addressing, Allocator, PagesState};
 use crate::backend::Backend;
 use crate::chunk::ChunkRef;
-use crate::index::Index;
+use crate::index::{Index, Slots};
 use crate::machine::Machine;
 
 /// Which free chunks a pass destroys, of those behind the first.
@@ -49,6 +48,10 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         self.flags.balance_wanted.store(false, Ordering::Release);
         let mut pages = self.pages.lock();
         self.destroy_surplus(&mut pages, Surplus::All);
+        if !self.reclaims() {
+            // Chunks are backed from birth to death: there are no pages to move.
+            return self.back_spare_pages(&mut pages);
+        }
         self.thin_free_chunk(&mut pages);
         self.reclaim(&mut pages, Keep::HighMark);
         self.back_spare_pages(&mut pages);
@@ -81,9 +84,6 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// Returns pages of the free chunk that is kept, down to the high mark: spare chunks are for
     /// their addresses, spare pages are counted.
     fn thin_free_chunk(&self, pages: &mut PagesState<P>) {
-        if !self.reclaims() {
-            return;
-        }
         let mut index = self.index.lock();
         let Some(chunk) = index.lists.front(index.lists.slots().free) else { return };
         let high = self.geometry.config().watermarks.high;
@@ -183,15 +183,8 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             drop(index);
             let wanted = high.saturating_sub(empty).max(owed);
             let mut need = wanted;
-            let page = self.bits(self.geometry.page_size());
-            for slot in slots.of_size(page)..=slots.free {
-                // Pages of set-aside chunks would not count as spare (Q9).
-                if slot == slots.sidelined {
-                    continue;
-                }
-                if self.back_in_slot(pages, slot, &mut need).is_err() {
-                    return;
-                }
+            if self.reclaims() && self.back_in_slots(pages, slots, &mut need).is_err() {
+                return;
             }
             if need == 0 || self.create_chunk(pages).is_err() {
                 return;
@@ -201,13 +194,30 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         }
     }
 
+    /// Backs pages of chunks that have unbacked ones, in slots where a page fits.
+    fn back_in_slots(
+        &self,
+        pages: &mut PagesState<P>,
+        slots: Slots,
+        need: &mut usize,
+    ) -> Result<(), NoPages> {
+        let page = self.bits(self.geometry.page_size());
+        for slot in slots.of_size(page)..=slots.free {
+            // Pages of set-aside chunks would not count as spare (Q9).
+            if slot != slots.sidelined {
+                self.back_in_slot(pages, slot, need)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Backs pages of the first chunk of a slot that has unbacked ones.
     fn back_in_slot(
         &self,
         pages: &mut PagesState<P>,
         slot: u8,
         need: &mut usize,
-    ) -> Result<(), pcpu_platform::NoPages> {
+    ) -> Result<(), NoPages> {
         let Some(chunk) = self.first_with_unbacked(slot) else { return Ok(()) };
         let mut from = PageCount::ZERO;
         while *need > 0 {

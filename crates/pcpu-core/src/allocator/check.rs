@@ -8,7 +8,7 @@ use pcpu_layout::map::Broken as BrokenMap;
 
 use super::{Addressing, Allocator};
 use crate::chunk::{ChunkRef, Kind};
-use crate::index::{Index, SPARE, Totals};
+use crate::index::{Index, Totals};
 use crate::machine::Machine;
 
 /// An invariant that does not hold: a bug in this crate, or memory overwritten by somebody.
@@ -121,7 +121,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     }
 
     fn check_spare(&self, index: &Index) -> bool {
-        let mut cursor = index.lists.front(SPARE);
+        let mut cursor = index.lists.front(index.lists.slots().spare);
         while let Some(record) = cursor {
             if record.face().base() != 0 || record.face().nr_live() != 0 {
                 return false;

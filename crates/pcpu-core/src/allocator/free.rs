@@ -111,8 +111,11 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// Whether a chunk's empty pages should be returned: it is set aside already and has some,
     /// or it has at least a quarter of its pages empty and the others have spare enough.
     fn should_reclaim(&self, index: &Index, record: ChunkRef) -> bool {
+        if !self.reclaims() {
+            return false;
+        }
         let chunk = index.chunks.get(record);
-        if chunk.is_immutable() || !self.reclaims() {
+        if chunk.is_immutable() {
             return false;
         }
         let empty = chunk.map.nr_empty().get();

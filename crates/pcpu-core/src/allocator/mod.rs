@@ -41,12 +41,11 @@ mod setup;
 mod stats;
 mod trim;
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-
 use lock_api::Mutex;
 use pcpu_layout::geometry::{Geometry, Table};
 use pcpu_layout::{PageCount, Span};
 use pcpu_platform::{Addr, Event};
+use portable_atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use crate::attached::Attached;
 use crate::backend::{Backend, Site};

@@ -11,7 +11,6 @@ use pcpu_platform::{Effort, Event, NoPages};
 use super::{Addressing, Allocator, PagesState};
 use crate::backend::{Backend, NoChunk};
 use crate::chunk::{ChunkRef, Kind, RecordShape};
-use crate::index::SPARE;
 use crate::machine::Machine;
 
 impl<P: Machine, A: Addressing> Allocator<P, A> {
@@ -25,7 +24,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         let made = match P::Backend::create(&site) {
             Ok(made) => made,
             Err(NoChunk) => {
-                self.index.lock().lists.push_front(record, SPARE);
+                self.index.lock().put_aside(record);
                 return Err(NoChunk);
             }
         };
@@ -34,7 +33,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             record.face().set_base(0);
             // SAFETY: made above, known to nobody, nothing populated that needs to be undone.
             unsafe { P::Backend::destroy(&site, made.base) };
-            self.index.lock().lists.push_front(record, SPARE);
+            self.index.lock().put_aside(record);
             return Err(NoChunk);
         }
 
@@ -64,7 +63,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// A record for a new chunk: an old one, or a new one.
     fn spare_record(&self, pages: &mut PagesState<P>) -> Result<ChunkRef, NoChunk> {
         let mut index = self.index.lock();
-        if let Some(record) = index.lists.front(SPARE) {
+        if let Some(record) = index.lists.front(index.lists.slots().spare) {
             index.lists.unlink(record);
             let chunk = index.chunks.get_mut(record);
             chunk.map.reset();
@@ -123,7 +122,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         let covered = self.in_units(populated);
         index.totals.release(covered, covered);
         index.totals.nr_chunks -= 1;
-        index.lists.push_front(record, SPARE);
+        index.put_aside(record);
     }
 
     /// Says whether pages of this back end are backed and returned one by one.

@@ -13,13 +13,12 @@
 //! # Source
 //! The embed, page and UP set-ups of Linux (docs/behaviours.md, B45-B51, B82).
 
-use core::sync::atomic::AtomicU32;
-
 use lock_api::Mutex;
 use pcpu_layout::geometry::{Geometry, Group, Placement, Setup, Storage};
 use pcpu_layout::map::{Backing, Shape};
 use pcpu_layout::{Bits, Config, CpuId, PageCount, Span, UnitOffset};
 use pcpu_platform::{Addr, Effort, Event, Mapper, NoPages, Vm};
+use portable_atomic::AtomicU32;
 
 use super::{Addressing, Allocator, Flags, PagesState};
 use crate::SetupError;
@@ -28,7 +27,7 @@ use crate::backend::{Backend, NoChunk, Site};
 use crate::chunk::{ChunkRef, Kind, RecordShape};
 use crate::directory::Directory;
 use crate::holdings::Holdings;
-use crate::index::{Chunks, Index, Lists, Slots, Totals};
+use crate::index::{Chunks, Ends, Index, Lists, Slots, Totals};
 use crate::lent::Lent;
 use crate::machine::Machine;
 
@@ -284,7 +283,10 @@ impl<P: Machine> Taken<P> {
             let size = size.next_multiple_of(geometry.atom_size().max(geometry.page_size()));
             *extent = Span::new(group.offset(), group.offset() + size);
         }
-        extents.sort_unstable_by_key(|extent| extent.start);
+        // A back end over runs has one group; code for sorting is larger than all of set-up.
+        if P::Backend::BACKING == Backing::OnDemand {
+            extents.sort_unstable_by_key(|extent| extent.start);
+        }
         Ok(extents)
     }
 
@@ -360,10 +362,11 @@ impl<P: Machine> Taken<P> {
     ) -> Result<(Option<ChunkRef>, Index), SetupError> {
         let unit_bits = bits(geometry, geometry.unit_size());
         let slots = Slots::new(unit_bits, geometry.granule());
+        let ends = self.holdings.slice::<Ends>(platform, slots.nr_lists())?;
         // SAFETY: once, here, for the lock that `assemble` makes.
         let chunks = unsafe { Chunks::new() };
         // SAFETY: as above.
-        let lists = unsafe { Lists::new(slots) };
+        let lists = unsafe { Lists::new(slots, ends) };
         let mut index = Index { chunks, lists, totals: Totals::default() };
         self.directory = Some(Directory::new(platform, geometry.unit_size())?);
 

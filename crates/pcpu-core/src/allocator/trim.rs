@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Trim: a balance that keeps nothing.
 
-use core::sync::atomic::Ordering;
-
 use pcpu_layout::PageCount;
+use portable_atomic::Ordering;
 
 use super::balance::Keep;
 use super::{Addressing, Allocator};

@@ -22,12 +22,6 @@ use pcpu_layout::Bits;
 
 use crate::chunk::{ChunkRef, Link};
 
-/// Lists for units below 2^36 bytes, and one for spare records.
-const MOST: usize = 38;
-
-/// The list of records that wait for a chunk.
-pub(crate) const SPARE: u8 = MOST as u8 - 1;
-
 /// Sizes below 2^5 bytes share the first slots.
 const BASE_SHIFT: u32 = 5;
 
@@ -42,24 +36,25 @@ pub(crate) struct Slots {
     pub free: u8,
     /// Chunks whose empty pages are about to be returned.
     pub to_depopulate: u8,
+    /// Not chunks: records that wait for one.
+    pub spare: u8,
 }
 
 impl Slots {
-    /// Units of this many bytes and more have no list.
+    /// Units of this many bytes and more are refused.
     pub(crate) const UNIT_LIMIT: u64 = 1 << 36;
 
     pub(crate) fn new(unit_bits: Bits, granule: usize) -> Self {
         let granule_shift = granule.trailing_zeros();
         let top = raw_slot(unit_bits, granule_shift);
-        let slots = Self {
+        Self {
             granule_shift,
             unit_bits,
             sidelined: top + 1,
             free: top + 2,
             to_depopulate: top + 3,
-        };
-        assert!(slots.to_depopulate < SPARE, "S1: there is a list for every slot");
-        slots
+            spare: top + 4,
+        }
     }
 
     /// The slot in which the search for a size starts.
@@ -72,9 +67,14 @@ impl Slots {
         if longest == Bits::ZERO { 0 } else { self.of_size(longest) }
     }
 
-    /// Number of lists.
+    /// Number of slots.
     pub(crate) fn count(self) -> u8 {
-        self.to_depopulate + 1
+        self.spare
+    }
+
+    /// Number of lists: the slots, and one of spare records.
+    pub(crate) fn nr_lists(self) -> usize {
+        usize::from(self.spare) + 1
     }
 }
 
@@ -84,8 +84,9 @@ fn raw_slot(size: Bits, granule_shift: u32) -> u8 {
     (highest + 2).saturating_sub(BASE_SHIFT).max(1) as u8
 }
 
+/// The ends of one list.
 #[derive(Clone, Copy, Debug, Default)]
-struct Ends {
+pub(crate) struct Ends {
     front: Option<ChunkRef>,
     back: Option<ChunkRef>,
 }
@@ -94,14 +95,16 @@ struct Ends {
 #[derive(Debug)]
 pub(crate) struct Lists {
     slots: Slots,
-    ends: [Ends; MOST],
+    ends: &'static mut [Ends],
 }
 
 impl Lists {
+    /// `ends` is one empty list each for [`Slots::nr_lists`].
+    ///
     /// # Safety
     /// Made once per allocator, and only for the inside of its index lock.
-    pub(crate) unsafe fn new(slots: Slots) -> Self {
-        Self { slots, ends: [Ends::default(); MOST] }
+    pub(crate) unsafe fn new(slots: Slots, ends: &'static mut [Ends]) -> Self {
+        Self { slots, ends }
     }
 
     pub(crate) fn slots(&self) -> Slots {

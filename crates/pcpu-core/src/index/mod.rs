@@ -8,7 +8,7 @@
 mod lists;
 mod totals;
 
-pub(crate) use lists::{Lists, SPARE, Slots};
+pub(crate) use lists::{Ends, Lists, Slots};
 pub(crate) use totals::Totals;
 
 use core::ops::Range;
@@ -78,6 +78,12 @@ pub(crate) struct Taken {
 }
 
 impl Index {
+    /// Keeps a record that is no chunk's for the next one.
+    pub(crate) fn put_aside(&mut self, record: ChunkRef) {
+        let spare = self.lists.slots().spare;
+        self.lists.push_front(record, spare);
+    }
+
     /// Takes the best room there is in all lists.
     ///
     /// Tighter chunks are tried first, and the oldest among chunks that are alike, so that younger

@@ -72,11 +72,11 @@ impl<'m> Geometry<'m> {
         let groups = &mut storage.groups[..nr_groups];
 
         // Groups into units.
-        let upa = units_per_alloc::choose(&sizes, groups.iter().map(|group| group.nr_cpus));
-        let unit_size = (sizes.alloc_size as u64 / upa) as usize;
+        let group_cpus = groups.iter().map(|group| group.nr_cpus);
+        let shift = units_per_alloc::choose(&sizes, nr_possible, group_cpus.clone());
+        let unit_size = sizes.alloc_size >> shift;
         let max_area = bound_unit(config, unit_size)?;
-        let nr_units =
-            groups.iter().map(|group| u64::from(group.nr_cpus).next_multiple_of(upa)).sum();
+        let nr_units = group_cpus.map(|nr| units_per_alloc::in_whole_pieces(nr, shift)).sum();
         let slots = lend(storage.slots, nr_units, StoragePart::Slots)?;
         bound_span(nr_units, unit_size)?;
 
@@ -85,7 +85,7 @@ impl<'m> Geometry<'m> {
             config: *config,
             sizes,
             unit_size,
-            units_per_alloc: upa as u32,
+            units_per_alloc: 1 << shift,
             nr_possible,
             max_area,
             low: 0,

@@ -19,16 +19,28 @@
 
 use super::sizes::Sizes;
 
-/// Chooses the number of units per alloc piece for groups of these many CPUs.
-pub(super) fn choose(sizes: &Sizes, group_cpus: impl Iterator<Item = u32> + Clone) -> u64 {
-    let nr_possible: u64 = group_cpus.clone().map(u64::from).sum();
-    let most_units = nr_possible + nr_possible / 3;
+/// Chooses the number of units per alloc piece for groups of these many CPUs, `nr_possible` in
+/// all; returns its binary logarithm.
+pub(super) fn choose(
+    sizes: &Sizes,
+    nr_possible: u32,
+    group_cpus: impl Iterator<Item = u32> + Clone,
+) -> u32 {
+    let most_units = u64::from(nr_possible) + u64::from(nr_possible / 3);
     let finest = (sizes.alloc_size / sizes.least_unit).ilog2();
-    let mut cuts = (0..=finest).rev().map(|shift| 1_u64 << shift);
-    let fits = |&units: &u64| {
-        let pieces: u64 = group_cpus.clone().map(|nr| u64::from(nr).div_ceil(units)).sum();
-        pieces.saturating_mul(units) <= most_units
+    let fits = |&shift: &u32| {
+        let nr_units: u64 = group_cpus.clone().map(|nr| in_whole_pieces(nr, shift)).sum();
+        nr_units <= most_units
     };
     // One unit a piece leaves none over.
-    cuts.find(fits).unwrap_or(1)
+    (0..=finest).rev().find(fits).unwrap_or(0)
+}
+
+/// Units in as many whole pieces of `1 << shift` units as these CPUs need.
+///
+/// With shifts, because a microcontroller has no instruction to divide 64 bits, and the routine
+/// for it is as large as everything else here together.
+pub(super) fn in_whole_pieces(nr_cpus: u32, shift: u32) -> u64 {
+    let last = u64::from(nr_cpus) + ((1_u64 << shift) - 1);
+    (last >> shift) << shift
 }

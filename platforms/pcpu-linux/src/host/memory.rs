@@ -10,7 +10,7 @@ use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 use std::alloc;
 
-use pcpu_platform::{Addr, Memory, Metadata, NoMetadata};
+use pcpu_platform::{Addr, Addressable, Memory, Metadata, NoMetadata};
 
 use super::machine::Machine;
 
@@ -37,6 +37,9 @@ unsafe impl<C> Memory for Machine<C> {
         unsafe { pointer(at).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
     }
 }
+
+// SAFETY: `pointer` is what the functions above use, and addresses are the process's own.
+unsafe impl<C> Addressable for Machine<C> {}
 
 // SAFETY: the program's allocator gives memory that is valid for `layout`, zeroed, and the
 // caller's alone, usable from every thread.
