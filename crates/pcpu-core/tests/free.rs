@@ -323,3 +323,23 @@ fn an_unaligned_address_in_free_memory_is_not_called_inside_an_area() {
     pool.free_raw(area).unwrap();
     assert_eq!(refused(&pool, area + 1), FreeRefused::NotLive);
 }
+
+#[test]
+fn a_kept_area_cannot_be_freed_until_it_is_let_go() {
+    let board = s2();
+    let pool = &board.pool;
+    let number = raw(pool.alloc(Request::new(64, 8)).unwrap());
+    let kept = pool.keep(cookie(number)).unwrap();
+    assert_eq!(*kept.cookie(), cookie(number));
+    assert_eq!(pool.free(cookie(number)).unwrap_err().reason(), FreeRefused::NotLive);
+    let again = pool.keep(cookie(number)).unwrap_err();
+    assert_eq!(again.reason(), FreeRefused::NotLive);
+    pool.check().unwrap();
+
+    // SAFETY: kept above, by this pool.
+    let area = unsafe { pool.let_go(kept) };
+    pool.check().unwrap();
+    pool.free(area).unwrap();
+    assert_eq!(pool.stats().nr_cur_alloc, 0);
+    pool.check().unwrap();
+}

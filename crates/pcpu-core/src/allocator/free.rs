@@ -51,7 +51,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     }
 
     /// Finds the area and takes its live bit: the caller alone may free it now.
-    fn take_live(&self, cookie: usize) -> Result<Found, FreeRefused> {
+    pub(super) fn take_live(&self, cookie: usize) -> Result<Found, FreeRefused> {
         let found = self.directory.find(cookie).ok_or_else(|| self.outside(cookie))?;
         let start = self.bits(found.offset);
         if self.bytes(start) != found.offset {

@@ -35,6 +35,7 @@ mod attach;
 mod balance;
 mod check;
 mod free;
+mod keep;
 mod lookup;
 mod pages;
 mod setup;
@@ -58,6 +59,7 @@ use crate::machine::Machine;
 
 pub use addressing::Addressing;
 pub use check::Broken;
+pub use keep::Kept;
 pub use lookup::Placement;
 pub use stats::{PercpuStats, Stats};
 
@@ -107,6 +109,8 @@ struct Flags {
     atomic_failed: AtomicUsize,
     /// Failure messages left before silence.
     messages_left: AtomicU32,
+    /// Areas whose live bit is held, so that nobody can free them.
+    kept: AtomicUsize,
 }
 
 // SAFETY: all that is not `Sync` by itself is the list of loans (`Holdings`), touched only at set-up
