@@ -95,7 +95,8 @@ fn path_in_code(code: &str) -> Option<String> {
         None => code,
     };
     let fits = !path.is_empty() && path.chars().all(plain) && !path.starts_with(['/', '-']);
-    let fits = fits && !path.contains("..") && !path.starts_with("target/");
+    let is_built = path.starts_with("target/") || path.contains("/target/");
+    let fits = fits && !path.contains("..") && !is_built;
     (fits && (path.contains('/') || path.ends_with(".md") || end.is_some()))
         .then(|| path.to_owned())
 }
@@ -146,7 +147,15 @@ mod tests {
 
     #[test]
     fn code_that_is_no_relative_path_is_no_claim() {
-        for text in ["/proc/meminfo", "cargo test", "mod.rs", "--json", "target/doc/x.md", "a::b"] {
+        for text in [
+            "/proc/meminfo",
+            "cargo test",
+            "mod.rs",
+            "--json",
+            "target/doc/x.md",
+            "a::b",
+            "firmware/target/x.ld",
+        ] {
             assert_eq!(path_in_code(text), None, "{text}");
         }
     }

@@ -6,11 +6,16 @@
 //!      │          └────▶ pcpu-core ├─▶ pcpu-platform ─▶ pcpu-layout
 //!      └──▶ pcpu-sim ──────────────┘
 //!      └──▶ pcpu-trace (beside them, knows nobody)
+//!
+//!   images ─▶ scenario ─▶ any of ours       images ─▶ pcpu-bare ─▶ pcpu-platform
 //! ```
+//!
+//! Images are a workspace of their own, with a table of its own.
 //!
 //! Cargo refuses circles; it does not refuse an arrow that points upwards as long as nobody
 //! points back *yet*. This does. Dev-dependencies are free: a test may stand on anything.
 
+use crate::firmware;
 use crate::site::{Metadata, Result, Site};
 
 /// Each crate, and the crates of the workspace that it may name.
@@ -22,6 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pcpu-conformance", &["pcpu-layout", "pcpu-platform", "pcpu-core"]),
     ("pcpu-sim", &["pcpu-layout", "pcpu-platform"]),
     ("pcpu-linux", &["pcpu-layout", "pcpu-platform"]),
+    ("pcpu-bare", &["pcpu-layout", "pcpu-platform"]),
     ("pcpu", &["pcpu-layout", "pcpu-platform", "pcpu-core", "pcpu-linux"]),
     (
         "pcpu-cli",
@@ -38,9 +44,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &["pcpu-trace"]),
 ];
 
+/// Likewise for the workspace of images. What is under them (`pcpu-bare`, the allocator) they
+/// may name freely; each other, not.
+const ALLOWED_IMAGES: &[(&str, &[&str])] = &[
+    ("table-frames", &[]),
+    ("scenario", &[]),
+    ("size", &[]),
+    ("an536", &["scenario"]),
+    ("an521", &["scenario"]),
+    ("riscv-m", &["scenario"]),
+    ("riscv-sv39", &["scenario", "table-frames"]),
+    ("aarch64", &["scenario", "table-frames"]),
+    ("x86-64", &["scenario", "table-frames"]),
+];
+
 /// The stage: no crate names one that its row of the table does not hold.
 pub fn check(site: &Site) -> Result {
-    let faults = faults(&edges(&site.metadata()?), ALLOWED);
+    let mut faults = faults(&edges(&site.metadata()?), ALLOWED);
+    faults.extend(self::faults(&edges(&firmware::metadata(site)?), ALLOWED_IMAGES));
     if faults.is_empty() { Ok(()) } else { Err(faults.join("; ").into()) }
 }
 
@@ -87,12 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn the_table_itself_has_no_way_round() {
+    fn the_tables_themselves_have_no_way_round() {
         // Rows stand below the rows they name, so that no edge can close a circle.
-        for (row, (name, may)) in ALLOWED.iter().enumerate() {
-            for to in *may {
-                let below = ALLOWED.iter().position(|(other, _)| other == to);
-                assert!(below.is_some_and(|below| below < row), "{name} names {to}");
+        for table in [ALLOWED, ALLOWED_IMAGES] {
+            for (row, (name, may)) in table.iter().enumerate() {
+                for to in *may {
+                    let below = table.iter().position(|(other, _)| other == to);
+                    assert!(below.is_some_and(|below| below < row), "{name} names {to}");
+                }
             }
         }
     }

@@ -5,6 +5,7 @@
 //!   test ──▶ setup ──▶ ┐
 //!   ci  ─────────────▶ ├─▶ stages ──▶ report: seconds, table, closing line
 //!   nightly ─────────▶ ┘
+//!   firmware ────────▶ images, booted in QEMU: a line each
 //!   reference-compare ─▶ a table of peak memory, refusals and times
 //! ```
 //!
@@ -18,6 +19,7 @@
 
 mod cells;
 mod doc_paths;
+mod firmware;
 mod layers;
 mod nightly;
 mod reference;
@@ -57,6 +59,8 @@ enum Task {
     Ci(Selection),
     /// Run the long forms: more cases, more seeds, more shapes of machine
     Nightly(Selection),
+    /// Boot the images for boards in QEMU
+    Firmware(firmware::Options),
     /// Compare with programs that replay traces by the kernel's own algorithm
     ReferenceCompare(reference::Options),
 }
@@ -90,6 +94,7 @@ fn perform(task: Task) -> Result {
         }
         Task::Ci(selection) => selection.run(&site, "ci", stages::ALL),
         Task::Nightly(selection) => selection.run(&site, "nightly", nightly::ALL),
+        Task::Firmware(options) => firmware::perform(&site, &options),
         Task::ReferenceCompare(options) => reference::compare(&site, &options),
     }
 }

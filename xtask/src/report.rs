@@ -40,7 +40,7 @@ struct Row {
 /// Prints the stages' names and what each checks.
 pub fn list(stages: &[Stage]) {
     for stage in stages {
-        println!("{:<10} {}", stage.name, stage.what);
+        println!("{:<13} {}", stage.name, stage.what);
     }
 }
 
@@ -52,9 +52,9 @@ pub fn run(site: &Site, task: &str, stages: &[&Stage], left_out: &[LeftOut]) -> 
     let started = Instant::now();
     let rows: Vec<Row> = stages.iter().map(|stage| run_one(site, stage, left_out)).collect();
 
-    println!("\n{BOLD}{:<10} {:>8}  result{RESET}", "stage", "seconds");
+    println!("\n{BOLD}{:<13} {:>8}  result{RESET}", "stage", "seconds");
     for row in &rows {
-        println!("{:<10} {:>8.1}  {}", row.name, row.took.as_secs_f64(), row.verdict.in_words());
+        println!("{:<13} {:>8.1}  {}", row.name, row.took.as_secs_f64(), row.verdict.in_words());
     }
     let (line, good) = closing_line(task, &rows, started.elapsed());
     if !good {

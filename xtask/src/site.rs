@@ -22,7 +22,8 @@ pub struct Site {
 pub struct Metadata {
     /// The crates of the workspace.
     pub packages: Vec<Package>,
-    target_directory: PathBuf,
+    /// Where Cargo puts what it builds.
+    pub target_directory: PathBuf,
 }
 
 /// One crate of the workspace.
@@ -63,8 +64,7 @@ impl Site {
 
     /// Asks Cargo about the workspace, dependencies of dependencies left out.
     pub fn metadata(&self) -> Result<Metadata> {
-        let json = cmd!(self.sh, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
-        Ok(serde_json::from_str(&json)?)
+        metadata(&self.sh)
     }
 
     /// Path of a program that `cargo build --release` made; `under` is its folder there.
@@ -72,4 +72,10 @@ impl Site {
         let folder = self.metadata()?.target_directory.join("release").join(under);
         Ok(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
     }
+}
+
+/// Asks Cargo about the workspace that `sh` stands in.
+pub fn metadata(sh: &Shell) -> Result<Metadata> {
+    let json = cmd!(sh, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
+    Ok(serde_json::from_str(&json)?)
 }

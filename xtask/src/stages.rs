@@ -6,7 +6,7 @@
 use xshell::cmd;
 
 use crate::site::{Result, Site};
-use crate::{cells, doc_paths, layers, symbols, unsafe_files};
+use crate::{cells, doc_paths, firmware, layers, symbols, unsafe_files};
 
 /// One check that can be named and run alone.
 pub struct Stage {
@@ -20,30 +20,69 @@ pub struct Stage {
 
 /// All that CI runs.
 pub const ALL: &[Stage] = &[
-    Stage { name: "fmt", what: "the formatting is rustfmt's", run: fmt },
+    Stage { name: FMT, what: "the formatting is rustfmt's", run: fmt },
     Stage { name: "layers", what: "crates know only the crates below them", run: layers::check },
     Stage { name: "unsafe", what: "SAFETY.md lists the unsafe files", run: unsafe_files::check },
     Stage { name: "paths", what: "paths named in documents exist", run: doc_paths::check },
-    Stage { name: "clippy", what: "no lint fires, MSRV included", run: clippy },
+    Stage { name: CLIPPY, what: "no lint fires, MSRV included", run: clippy },
     Stage { name: "test", what: "every test of every crate on this machine", run: test },
     Stage { name: "doc", what: "the documentation builds without a warning", run: doc },
-    Stage { name: "no-std", what: "the no_std crates build for bare targets", run: no_std },
+    Stage { name: NO_STD, what: "the no_std crates build for bare targets", run: no_std },
     Stage { name: "symbols", what: "km images have no map and no flush", run: symbols::check },
     Stage { name: "replay", what: "a real boot trace, verified in four cells", run: cells::smoke },
     Stage { name: "package", what: "every published crate can be packaged", run: package },
+    Stage { name: FIRMWARE_LINT, what: "no lint fires in any image", run: firmware::lint },
+    Stage { name: FIRMWARE, what: "every image boots and passes, twice", run: firmware::check },
+    Stage { name: SIZE, what: "flash and RAM are what docs/size.md says", run: firmware::size },
+    Stage { name: SEED, what: "no MMU: no code for one, and no way to ask", run: firmware::seed },
+    Stage { name: MUTANTS, what: "broken sources make an image fail", run: firmware::mutants },
     Stage { name: "loom", what: "every interleaving of what runs without a lock", run: loom },
     Stage { name: MIRI, what: "no undefined behaviour in the allocator's tests", run: miri },
 ];
 
-/// Name of the stage that needs a nightly toolchain with Miri.
-pub const MIRI: &str = "miri";
-/// Name of the stage that needs [`BARE_TARGETS`].
-pub const NO_STD: &str = "no-std";
+// Stages that set-up speaks of.
 
-/// Machines without an operating system: two kinds of 32-bit microcontroller, and a board
-/// with 64 bits.
-pub const BARE_TARGETS: &[&str] =
-    &["thumbv8m.main-none-eabihf", "riscv32imac-unknown-none-elf", "riscv64gc-unknown-none-elf"];
+/// Needs rustfmt.
+pub const FMT: &str = "fmt";
+/// Needs clippy.
+pub const CLIPPY: &str = "clippy";
+/// Needs a nightly toolchain with Miri.
+pub const MIRI: &str = "miri";
+/// Needs [`BARE_TARGETS`].
+pub const NO_STD: &str = "no-std";
+/// Needs clippy and [`BARE_TARGETS`].
+pub const FIRMWARE_LINT: &str = "firmware-lint";
+/// Needs [`BARE_TARGETS`] and QEMU.
+pub const FIRMWARE: &str = "firmware";
+/// Needs [`BARE_TARGETS`].
+pub const SIZE: &str = "size";
+/// Needs [`BARE_TARGETS`].
+pub const SEED: &str = "seed";
+/// Needs [`BARE_TARGETS`] and QEMU.
+pub const MUTANTS: &str = "mutants";
+
+/// Machines without an operating system, from microcontrollers to servers: those of the boards,
+/// and some more that the `no_std` crates have to build for.
+pub const BARE_TARGETS: &[&str] = &[
+    "armv7a-none-eabi",
+    "thumbv6m-none-eabi",
+    "thumbv8m.main-none-eabi",
+    "thumbv8m.main-none-eabihf",
+    "riscv32imc-unknown-none-elf",
+    "riscv32imac-unknown-none-elf",
+    "riscv64gc-unknown-none-elf",
+    "aarch64-unknown-none",
+    "x86_64-unknown-none",
+];
+
+/// Those of them that have no compare-and-swap.
+const TARGETS_WITHOUT_CAS: &[&str] = &["thumbv6m-none-eabi", "riscv32imc-unknown-none-elf"];
+
+/// The feature that gives them one, out of a critical section.
+const CAS_FEATURE: &str = "pcpu-bare/critical-section";
+
+/// The crates that run without an operating system.
+const NO_STD_CRATES: &[&str] = &["pcpu-layout", "pcpu-platform", "pcpu-core", "pcpu-bare", "pcpu"];
 
 /// What Miri is told besides the defaults: pointers keep their provenance.
 ///
@@ -78,8 +117,11 @@ pub fn select<'a>(all: &'a [Stage], only: &[String]) -> Result<Vec<&'a Stage>> {
     Ok(all.iter().filter(wanted).collect())
 }
 
+/// Both workspaces.
 fn fmt(site: &Site) -> Result {
-    Ok(cmd!(site.sh, "cargo fmt --all --check").run()?)
+    let ours = cmd!(site.sh, "cargo fmt --all --check").run();
+    firmware::fmt(site)?;
+    Ok(ours?)
 }
 
 fn clippy(site: &Site) -> Result {
@@ -96,9 +138,13 @@ fn doc(site: &Site) -> Result {
 }
 
 fn no_std(site: &Site) -> Result {
+    let crates = NO_STD_CRATES.iter().flat_map(|name| ["--package", name]);
+    let crates: Vec<_> = crates.chain(["--no-default-features"]).collect();
     for target in BARE_TARGETS {
-        let crates = ["-p", "pcpu-layout", "-p", "pcpu-platform", "-p", "pcpu-core"];
-        cmd!(site.sh, "cargo check {crates...} --target {target}").run()?;
+        let needs_cas = TARGETS_WITHOUT_CAS.contains(target);
+        let features = needs_cas.then_some(["--features", CAS_FEATURE]);
+        let check = cmd!(site.sh, "cargo check --target {target}");
+        check.args(&crates).args(features.iter().flatten()).run()?;
     }
     Ok(())
 }
@@ -157,6 +203,12 @@ mod tests {
 
     #[test]
     fn what_set_up_speaks_of_are_stages() {
-        assert_eq!(names(&[MIRI, NO_STD]).unwrap(), [NO_STD, MIRI]);
+        let known = [FMT, CLIPPY, NO_STD, FIRMWARE_LINT, FIRMWARE, SEED, MUTANTS, MIRI];
+        assert_eq!(names(&known).unwrap(), known);
+    }
+
+    #[test]
+    fn set_up_installs_every_target_that_is_checked() {
+        assert!(TARGETS_WITHOUT_CAS.iter().all(|target| BARE_TARGETS.contains(target)));
     }
 }

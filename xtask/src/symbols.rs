@@ -37,7 +37,7 @@ pub fn check(site: &Site) -> Result {
 }
 
 /// The names of all symbols that a program defines.
-fn symbols_of(program: &Path) -> Result<BTreeSet<String>> {
+pub fn symbols_of(program: &Path) -> Result<BTreeSet<String>> {
     let bytes = fs::read(program).map_err(|error| format!("{}: {error}", program.display()))?;
     let file = object::File::parse(&*bytes)?;
     let defined = file.symbols().filter(|symbol| symbol.is_definition());

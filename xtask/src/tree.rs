@@ -10,6 +10,13 @@ use crate::site::Result;
 /// Returns the files whose names end in `.extension`, as paths relative to `root` with
 /// forward slashes, sorted.
 pub fn files(root: &Path, extension: &str) -> Result<Vec<String>> {
+    let mut found = all_files(root)?;
+    found.retain(|path| Path::new(path).extension().is_some_and(|found| found == extension));
+    Ok(found)
+}
+
+/// Returns all files, likewise.
+pub fn all_files(root: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut walk = WalkBuilder::new(root);
     // `.ci` and `.github` are hidden by name only; a copy without `.git` is a tree as well.
@@ -17,7 +24,7 @@ pub fn files(root: &Path, extension: &str) -> Result<Vec<String>> {
     walk.filter_entry(|entry| entry.file_name() != ".git");
     for entry in walk.build() {
         let path = entry?.into_path();
-        if path.is_file() && path.extension().is_some_and(|found| found == extension) {
+        if path.is_file() {
             found.push(relative(root, path)?);
         }
     }
@@ -48,5 +55,7 @@ mod tests {
         write("src/written.rs", "");
         write("src/notes.md", "");
         assert_eq!(files(root.path(), "rs").unwrap(), ["src/written.rs"]);
+        let all = [".gitignore", "src/notes.md", "src/written.rs"];
+        assert_eq!(all_files(root.path()).unwrap(), all);
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! Files are read as tokens, not as text, so that comments, strings and documentation do
 //! not count, while the bodies of macros do. What counts is what *meets* a contract, because
-//! that is what a reviewer has to believe: `unsafe { … }`, `unsafe impl`, and the attribute
-//! `#[unsafe(…)]`. What *states* a contract (`unsafe fn`, `unsafe trait`, `unsafe extern`)
+//! that is what a reviewer has to believe: `unsafe { … }`, `unsafe impl`, the attribute
+//! `#[unsafe(…)]`, and `global_asm!(…)`, which is unsafe without the word. What *states* a contract (`unsafe fn`, `unsafe trait`, `unsafe extern`)
 //! does not.
 //!
 //! `SAFETY.md` is a list; each item that begins with a path in backticks names one file.
@@ -65,6 +65,10 @@ fn meets_a_contract(tokens: TokenStream) -> bool {
                 Some(TokenTree::Ident(next)) if next == "impl" => return true,
                 _ => {}
             },
+            TokenTree::Ident(word) if word == "global_asm" => match tokens.peek() {
+                Some(TokenTree::Punct(mark)) if mark.as_char() == '!' => return true,
+                _ => {}
+            },
             TokenTree::Group(group) if meets_a_contract(group.stream()) => return true,
             _ => {}
         }
@@ -86,6 +90,12 @@ mod tests {
         assert!(meets("unsafe impl Send for T {}"));
         assert!(meets("#[unsafe(no_mangle)] fn f() {}"));
         assert!(meets("macro_rules! m { ($p:expr) => { unsafe { *$p } } }"));
+    }
+
+    #[test]
+    fn assembly_outside_functions_meets_a_contract_without_saying_so() {
+        assert!(meets("core::arch::global_asm!(\"nop\");"));
+        assert!(!meets("use core::arch::global_asm;"));
     }
 
     #[test]

@@ -26,6 +26,12 @@ impl Cookie {
         self.0
     }
 
+    /// Returns the cookie's number, to look at. Two cookies of one number are one area.
+    #[inline]
+    pub const fn raw(&self) -> NonZeroUsize {
+        self.0
+    }
+
     /// Makes a cookie of a number. Any number is safe: freeing one that names no live area is
     /// refused. Whoever accesses an area in unsafe code must also know that nobody frees it, by
     /// number included.

@@ -343,3 +343,18 @@ fn a_kept_area_cannot_be_freed_until_it_is_let_go() {
     assert_eq!(pool.stats().nr_cur_alloc, 0);
     pool.check().unwrap();
 }
+
+#[test]
+fn an_area_can_be_kept_from_the_beginning() {
+    let board = s2();
+    let pool = &board.pool;
+    let kept = pool.alloc_kept(Request::new(64, 8)).unwrap();
+    pool.check().unwrap();
+    // SAFETY: kept above, by this pool.
+    let number = raw(unsafe { pool.let_go(kept) });
+    pool.check().unwrap();
+    let kept = pool.keep(cookie(number)).unwrap();
+    assert_eq!(pool.free(cookie(number)).unwrap_err().reason(), FreeRefused::NotLive);
+    // SAFETY: kept above, by this pool.
+    pool.free(unsafe { pool.let_go(kept) }).unwrap();
+}

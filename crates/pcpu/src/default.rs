@@ -9,6 +9,8 @@ use core::fmt;
 use pcpu_core::{Allocator, Config, SetupError};
 use pcpu_linux::{BuildError, Linux};
 
+use crate::Pcpu;
+
 /// A pool of per-CPU memory in this process.
 pub type Pool = Allocator<Linux>;
 
@@ -33,11 +35,29 @@ pub enum PoolError {
 /// # Examples
 /// See the [crate's documentation](crate).
 pub fn pool(config: &Config) -> Result<Pool, PoolError> {
-    let builder = Linux::builder().page_size(config.page_size);
-    let platform = builder.build().map_err(PoolError::Platform)?;
-    let pool = Allocator::new(platform, config, &[]).map_err(PoolError::Setup)?;
+    let pool = Allocator::new(platform(config)?, config, &[]).map_err(PoolError::Setup)?;
     pool.enable_balance();
     Ok(pool)
+}
+
+/// Makes a pool, as [`pool`] does, that carries the program's [static variables](crate::statics!).
+///
+/// # Context
+/// As for [`pool`].
+///
+/// # Errors
+/// [`PoolError`].
+///
+/// # Examples
+/// See [`Pcpu`].
+pub fn pcpu(config: &Config) -> Result<Pcpu<Linux>, PoolError> {
+    let pcpu = Pcpu::new(platform(config)?, config).map_err(PoolError::Setup)?;
+    pcpu.enable_balance();
+    Ok(pcpu)
+}
+
+fn platform(config: &Config) -> Result<Linux, PoolError> {
+    Linux::builder().page_size(config.page_size).build().map_err(PoolError::Platform)
 }
 
 impl fmt::Display for PoolError {

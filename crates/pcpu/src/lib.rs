@@ -8,6 +8,7 @@
 //! This crate is the door to the others:
 //!
 //! - [`Allocator`], [`Request`], [`Config`]: the allocator, generic over a [`platform`].
+//! - [`statics!`], [`Pcpu`]: static per-CPU variables, and a pool that carries their copies.
 //! - [`platform`]: the traits that a machine implements, and the cells that choose the back end.
 //! - [`layout`]: geometry and maps, for those who want to look closer.
 //! - [`default`]: a pool on this Linux process, with nothing to set up. Needs the feature `linux`,
@@ -34,8 +35,37 @@
 //! # #[cfg(not(all(feature = "linux", target_os = "linux")))]
 //! # fn main() {}
 //! ```
+//!
+//! Static variables are [one macro](statics!) away:
+//! ```
+//! # #[cfg(all(feature = "linux", target_os = "linux"))]
+//! # fn main() -> Result<(), Box<dyn core::error::Error>> {
+//! use core::cell::Cell;
+//! use pcpu::Config;
+//!
+//! pcpu::statics! { static HITS: Cell<u64> = Cell::new(7); }
+//!
+//! let pcpu = pcpu::default::pcpu(&Config::default())?;
+//! assert_eq!(pcpu.pinned(|here| HITS.get(here).replace(8)), 7);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+//! # fn main() {}
+//! ```
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+
+mod local;
+mod statics;
+
+pub use local::{Pcpu, Pinned, RegisterError, Registered};
+pub use statics::{AccessError, Image, MAX_ALIGN, Static};
+
+/// What [`statics!`] expands to. Not for use by hand.
+#[doc(hidden)]
+pub mod __statics {
+    pub use crate::statics::{Definition, Initial, Template};
+}
 
 pub use pcpu_core::{
     Addressing, AllocError, Allocator, AttachError, Broken, Config, Context, Cookie, FreeError,
@@ -51,3 +81,8 @@ pub mod default;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So is this crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct CratesReadme;

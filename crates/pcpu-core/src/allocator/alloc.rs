@@ -8,7 +8,7 @@ use pcpu_layout::{Bits, PageCount, Span, UnitOffset};
 use pcpu_platform::{Effort, Event, NoPages, Warning};
 use portable_atomic::Ordering;
 
-use super::{Addressing, Allocator, PagesState};
+use super::{Addressing, Allocator, Kept, PagesState};
 use crate::index::{Taken, Wanted};
 use crate::machine::Machine;
 use crate::{AllocError, Context, Cookie, OnFailure, Region, Request};
@@ -34,16 +34,34 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// Serves what Linux's allocator serves (docs/behaviours.md, B1-B36, B52-B57), except that
     /// a refusal is a value with a reason, and that room which exists is found.
     pub fn alloc(&self, request: Request) -> Result<Cookie, AllocError> {
-        let wanted = self.wanted(&request)?;
+        self.alloc_as(&request, |taken| taken.chunk.face().set_live(taken.span.start))
+    }
+
+    /// As [`alloc`](Self::alloc), and keeps the area from the beginning: no other call can free it.
+    ///
+    /// # Errors
+    /// As for [`alloc`](Self::alloc).
+    pub fn alloc_kept(&self, request: Request) -> Result<Kept, AllocError> {
+        let kept = &self.flags.kept;
+        let keep = |_: &Taken| {
+            kept.fetch_add(1, Ordering::Relaxed);
+        };
+        self.alloc_as(&request, keep).map(Kept::new)
+    }
+
+    /// Allocates; `mark` says whose the area is, when it is ready.
+    #[inline]
+    fn alloc_as(&self, request: &Request, mark: impl FnOnce(&Taken)) -> Result<Cookie, AllocError> {
+        let wanted = self.wanted(request)?;
         let taken = match (request.region, self.reserved, request.context) {
             (Region::Reserved, Some(_), _) => self.take_reserved(wanted),
             (_, _, Context::MaySleep) => self.take_sleeping(wanted),
             (_, _, Context::Atomic) => self.take_atomic(wanted),
         };
         match taken {
-            Ok(taken) => Ok(self.hand_out(&request, wanted, taken)),
+            Ok(taken) => Ok(self.hand_out(request, wanted, &taken, mark)),
             Err(error) => {
-                self.report_failure(&request, wanted, error);
+                self.report_failure(request, wanted, error);
                 Err(error)
             }
         }
@@ -131,8 +149,14 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         }
     }
 
-    /// Zeroes an area that is backed, makes it live and returns its cookie.
-    fn hand_out(&self, request: &Request, wanted: Wanted, taken: Taken) -> Cookie {
+    /// Zeroes an area that is backed, marks it and returns its cookie.
+    fn hand_out(
+        &self,
+        request: &Request,
+        wanted: Wanted,
+        taken: &Taken,
+        mark: impl FnOnce(&Taken),
+    ) -> Cookie {
         let base = taken.chunk.face().base();
         let offset = self.bytes(taken.span.start);
         let size = self.bytes(taken.span.len());
@@ -145,7 +169,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             // lock, and no cookie of it exists yet.
             unsafe { self.platform.zero(at.offset(unit), size) };
         }
-        taken.chunk.face().set_live(taken.span.start);
+        mark(taken);
         self.platform.event(&Event::Alloc {
             reserved: request.region == Region::Reserved,
             is_atomic: request.context == Context::Atomic,

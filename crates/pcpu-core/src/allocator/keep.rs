@@ -16,6 +16,10 @@ use crate::{Cookie, FreeError};
 pub struct Kept(Cookie);
 
 impl Kept {
+    pub(super) const fn new(cookie: Cookie) -> Self {
+        Self(cookie)
+    }
+
     /// Returns the cookie, to find copies by. Freeing it is refused, as not live.
     pub const fn cookie(&self) -> &Cookie {
         &self.0
@@ -35,7 +39,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         match self.take_live(cookie.get()) {
             Ok(_) => {
                 self.flags.kept.fetch_add(1, Ordering::Relaxed);
-                Ok(Kept(cookie))
+                Ok(Kept::new(cookie))
             }
             Err(reason) => Err(FreeError::new(cookie, reason)),
         }

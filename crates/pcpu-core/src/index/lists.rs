@@ -21,6 +21,7 @@
 use pcpu_layout::Bits;
 
 use crate::chunk::{ChunkRef, Link};
+use crate::lent::Lent;
 
 /// Sizes below 2^5 bytes share the first slots.
 const BASE_SHIFT: u32 = 5;
@@ -95,7 +96,7 @@ pub(crate) struct Ends {
 #[derive(Debug)]
 pub(crate) struct Lists {
     slots: Slots,
-    ends: &'static mut [Ends],
+    ends: Lent<&'static mut [Ends]>,
 }
 
 impl Lists {
@@ -104,7 +105,7 @@ impl Lists {
     /// # Safety
     /// Made once per allocator, and only for the inside of its index lock.
     pub(crate) unsafe fn new(slots: Slots, ends: &'static mut [Ends]) -> Self {
-        Self { slots, ends }
+        Self { slots, ends: Lent::new(ends) }
     }
 
     pub(crate) fn slots(&self) -> Slots {

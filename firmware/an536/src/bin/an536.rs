@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Two cores, no MMU. With the feature `try-vm`: two cores that claim an MMU, which does not compile.
+#![no_std]
+#![no_main]
+
+use an536::An536;
+
+#[cfg(feature = "try-vm")]
+use pcpu_platform::SmpMmu as Cell;
+#[cfg(not(feature = "try-vm"))]
+use pcpu_platform::SmpNoMmu as Cell;
+
+scenario::image!(An536<Cell, 2>);

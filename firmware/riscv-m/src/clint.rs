@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The CLINT: inter-processor interrupts.
+//!
+//! A hart's software interrupt is pending for as long as its `msip` word is 1. There is no queue:
+//! two requests that meet are one interrupt.
+//!
+//! # Source
+//! SiFive FU540-C000 manual, "Core-Local Interruptor", whose device the virt machine models.
+
+use core::ptr::with_exposed_provenance_mut;
+
+use crate::MAX_HARTS;
+
+/// `msip` of hart 0; the others follow, 4 bytes apart.
+const MSIP: usize = 0x0200_0000;
+
+/// Makes `hart`'s software interrupt pending. What this hart wrote before is visible to the
+/// handler.
+pub fn raise(hart: usize) {
+    set(hart, 1);
+}
+
+/// Takes `hart`'s software interrupt back. Requests that came before are served by what follows.
+pub fn clear(hart: usize) {
+    set(hart, 0);
+}
+
+fn store(register: usize, value: u32) {
+    let register = with_exposed_provenance_mut::<u32>(register);
+    // SAFETY: private, and called with words of `msip`, which exist, and which do
+    // nothing but make an interrupt pending or not.
+    unsafe { register.write_volatile(value) };
+}
+
+fn set(hart: usize, pending: u32) {
+    assert!(hart < MAX_HARTS, "hart {hart} asked for, there are {MAX_HARTS}");
+
+    device_fence();
+    store(MSIP + 4 * hart, pending);
+    device_fence();
+}
+
+/// Orders memory and devices. Rust's own fences order memory alone.
+fn device_fence() {
+    // SAFETY: a fence has no operands and no effect but order; it is a barrier to the compiler
+    // too, for it is not said to leave memory alone.
+    unsafe { core::arch::asm!("fence iorw, iorw", options(nostack, preserves_flags)) };
+}
