@@ -55,7 +55,9 @@ mod machine;
 mod request;
 mod sync;
 
-pub use allocator::{Addressing, Allocator, Broken, Kept, PercpuStats, Placement, Stats};
+pub use allocator::{Addressing, Allocator, Broken, Kept, Placement};
+#[cfg(feature = "statistics")]
+pub use allocator::{PercpuStats, Stats};
 pub use backend::{Backend, Made, NoChunk, Site};
 pub use cookie::Cookie;
 pub use error::{AllocError, AttachError, FreeError, FreeRefused, SetupError};

@@ -69,9 +69,10 @@ pub mod __statics {
 
 pub use pcpu_core::{
     Addressing, AllocError, Allocator, AttachError, Broken, Config, Context, Cookie, FreeError,
-    FreeRefused, Machine, OnFailure, PercpuStats, Placement, Region, Request, SetupError, Stats,
-    Watermarks,
+    FreeRefused, Machine, OnFailure, Placement, Region, Request, SetupError, Watermarks,
 };
+#[cfg(feature = "statistics")]
+pub use pcpu_core::{PercpuStats, Stats};
 pub use {pcpu_layout as layout, pcpu_platform as platform};
 
 #[cfg(all(feature = "linux", target_os = "linux"))]

@@ -32,7 +32,7 @@ const ROUNDS: u32 = 6;
 const PAGES: usize = 3;
 
 /// How long a CPU keeps its interrupts masked, in looks at a flag.
-const PATIENCE: u32 = 50_000;
+const PATIENCE: u32 = 300_000;
 
 /// An area that all CPUs probe: the address of its copy on each CPU.
 #[derive(Clone, Copy)]

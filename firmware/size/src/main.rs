@@ -9,6 +9,7 @@
 //!  alloc    alloc, from a context that may sleep and from one that may not
 //!  free     a checked free
 //!  balance  the worker's one call
+//!  statistics   what is counted to be asked for; one call that reads it
 //! ```
 //!
 //! `cargo xtask firmware size` builds them and prints the table of `docs/size.md`.
@@ -33,7 +34,7 @@ unsafe impl Sync for Slot {}
 #[unsafe(no_mangle)]
 static PCPU_POOL: Slot = Slot(UnsafeCell::new(MaybeUninit::uninit()));
 
-#[cfg(any(feature = "alloc", feature = "free", feature = "balance"))]
+#[cfg(any(feature = "alloc", feature = "free", feature = "balance", feature = "statistics"))]
 fn pool() -> &'static Allocator<Board> {
     // SAFETY: nobody writes it after `start`.
     let pool = unsafe { &*PCPU_POOL.0.get() };
@@ -88,6 +89,13 @@ pub extern "C" fn pcpu_free(cookie: usize) -> bool {
 #[unsafe(no_mangle)]
 pub extern "C" fn pcpu_balance() {
     pool().balance();
+}
+
+/// Reads the statistics.
+#[cfg(feature = "statistics")]
+#[unsafe(no_mangle)]
+pub extern "C" fn pcpu_live_areas() -> u64 {
+    pool().stats().nr_cur_alloc
 }
 
 #[panic_handler]

@@ -83,7 +83,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
                 return Err(error);
             }
             if self.reclaims() {
-                self.index.lock().totals.hold(range.len(), range.len());
+                self.index.lock().totals.counters.hold(range.len(), range.len());
             }
         }
         Ok(())
@@ -98,7 +98,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             unsafe { P::Backend::depopulate(&site, scratch, base, range, one) };
             P::Backend::flush_after_unmap(&site, base, range);
             if self.reclaims() {
-                self.index.lock().totals.release(range.len(), range.len());
+                self.index.lock().totals.counters.release(range.len(), range.len());
             }
         }
     }

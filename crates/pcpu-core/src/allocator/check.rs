@@ -9,7 +9,7 @@ use portable_atomic::Ordering;
 
 use super::{Addressing, Allocator};
 use crate::chunk::{ChunkRef, Kind};
-use crate::index::{Index, Totals};
+use crate::index::{Counters, Index, Totals};
 use crate::machine::Machine;
 
 /// An invariant that does not hold: a bug in this crate, or memory overwritten by somebody.
@@ -135,11 +135,16 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     }
 
     fn check_totals(&self, totals: &Totals, seen: &Recount) -> Result<(), Broken> {
+        hold(totals.empty == seen.empty, "A2", "the number of spare pages")?;
+        self.check_counters(&totals.counters, seen)
+    }
+
+    #[cfg(feature = "statistics")]
+    fn check_counters(&self, totals: &Counters, seen: &Recount) -> Result<(), Broken> {
         let cur = (totals.nr_alloc - totals.nr_dealloc) as usize;
         hold(cur == seen.areas, "A2", "the number of areas")?;
         hold(totals.nr_chunks == seen.chunks, "A2", "the number of chunks")?;
         hold(totals.live == seen.granules, "A2", "the bytes in areas")?;
-        hold(totals.empty == seen.empty, "A2", "the number of spare pages")?;
         let populated = seen.populated + self.geometry.nr_boot_pages();
         hold(totals.populated == populated, "A2", "the number of backed pages")?;
         let first = super::setup::first_chunk_pages(&self.geometry);
@@ -148,6 +153,13 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         hold(totals.covered == covered, "A2", "the number of covered pages")
     }
 
+    #[cfg(not(feature = "statistics"))]
+    #[expect(clippy::unused_self, reason = "as above")]
+    fn check_counters(&self, _: &Counters, _: &Recount) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    #[cfg(feature = "statistics")]
     fn nr_possible(&self) -> usize {
         self.geometry.nr_possible() as usize
     }

@@ -39,6 +39,7 @@ mod keep;
 mod lookup;
 mod pages;
 mod setup;
+#[cfg(feature = "statistics")]
 mod stats;
 mod trim;
 
@@ -61,6 +62,7 @@ pub use addressing::Addressing;
 pub use check::Broken;
 pub use keep::Kept;
 pub use lookup::Placement;
+#[cfg(feature = "statistics")]
 pub use stats::{PercpuStats, Stats};
 
 /// A pool of per-CPU memory on a platform `P`, with units where `A` says.

@@ -43,11 +43,11 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         chunk.ordinal = pages.next_ordinal;
         pages.next_ordinal = pages.next_ordinal.saturating_add(1);
         let (populated, empty) = (chunk.map.nr_populated(), chunk.map.nr_empty());
-        index.totals.count_chunk();
-        index.totals.add_populated(populated);
+        index.totals.counters.count_chunk();
+        index.totals.counters.add_populated(populated);
         index.totals.empty += empty;
         let covered = self.in_units(populated);
-        index.totals.hold(made.pages_held, covered);
+        index.totals.counters.hold(made.pages_held, covered);
         let slot = index.slot_of(record);
         index.lists.push_front(record, slot);
         drop(index);
@@ -118,10 +118,10 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         if chunk.counts_empty() {
             index.totals.empty -= empty;
         }
-        index.totals.populated -= populated;
+        index.totals.counters.drop_populated(populated);
         let covered = self.in_units(populated);
-        index.totals.release(covered, covered);
-        index.totals.nr_chunks -= 1;
+        index.totals.counters.release(covered, covered);
+        index.totals.counters.drop_chunk();
         index.put_aside(record);
     }
 
@@ -150,7 +150,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         let mut index = self.index.lock();
         index.populated(chunk, missing);
         let real = self.in_attached_units(missing.len());
-        index.totals.hold(real, real);
+        index.totals.counters.hold(real, real);
         Ok(())
     }
 
@@ -165,7 +165,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         let mut index = self.index.lock();
         index.depopulated(chunk, backed);
         let real = self.in_attached_units(backed.len());
-        index.totals.release(real, real);
+        index.totals.counters.release(real, real);
         let base = index.chunks.get(chunk).base;
         drop(index);
         let (site, cpus) = (self.site(), self.attached.iter());

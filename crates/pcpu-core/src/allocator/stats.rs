@@ -56,6 +56,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// Takes the *index* lock; constant time.
     pub fn stats(&self) -> Stats {
         let (geometry, totals) = (&self.geometry, self.index.lock().totals);
+        let counters = totals.counters;
         let granules = |count: u64| count << geometry.granule().trailing_zeros();
         Stats {
             unit_size: geometry.unit_size(),
@@ -64,23 +65,23 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             dyn_size: geometry.dyn_size(),
             atom_size: geometry.atom_size(),
             alloc_size: geometry.alloc_size(),
-            nr_alloc: totals.nr_alloc,
-            nr_dealloc: totals.nr_dealloc,
-            nr_cur_alloc: totals.nr_alloc - totals.nr_dealloc,
-            nr_max_alloc: totals.nr_max_alloc,
-            nr_chunks: totals.nr_chunks,
-            nr_max_chunks: totals.nr_max_chunks,
-            min_alloc_size: totals.min_alloc.map_or(geometry.unit_size(), |min| self.bytes(min)),
-            max_alloc_size: self.bytes(totals.max_alloc),
+            nr_alloc: counters.nr_alloc,
+            nr_dealloc: counters.nr_dealloc,
+            nr_cur_alloc: counters.nr_alloc - counters.nr_dealloc,
+            nr_max_alloc: counters.nr_max_alloc,
+            nr_chunks: counters.nr_chunks,
+            nr_max_chunks: counters.nr_max_chunks,
+            min_alloc_size: counters.min_alloc.map_or(geometry.unit_size(), |min| self.bytes(min)),
+            max_alloc_size: self.bytes(counters.max_alloc),
             empty_pop_pages: totals.empty.get(),
-            populated_pages: totals.populated.get(),
-            peak_populated_pages: totals.peak_populated.get(),
-            total_pages: totals.covered.get(),
-            peak_total_pages: totals.peak_covered.get(),
+            populated_pages: counters.populated.get(),
+            peak_populated_pages: counters.peak_populated.get(),
+            total_pages: counters.covered.get(),
+            peak_total_pages: counters.peak_covered.get(),
             first_chunk_pages: first_chunk_pages(geometry).get(),
-            wasted_pages: totals.peak_wasted.get(),
-            live_bytes: granules(totals.live),
-            peak_live_bytes: granules(totals.peak_live),
+            wasted_pages: counters.peak_wasted.get(),
+            live_bytes: granules(counters.live),
+            peak_live_bytes: granules(counters.peak_live),
         }
     }
 

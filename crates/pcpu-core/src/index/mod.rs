@@ -5,9 +5,15 @@
 //! lists takes a chunk's reference and the slot it belongs in; totals are told numbers. So a
 //! later lock per chunk, or caches in front, will find the walls where they need them.
 
+#[cfg(feature = "statistics")]
+mod counters;
+#[cfg(not(feature = "statistics"))]
+#[path = "no_counters.rs"]
+mod counters;
 mod lists;
 mod totals;
 
+pub(crate) use counters::Counters;
 pub(crate) use lists::{Ends, Lists, Slots};
 pub(crate) use totals::Totals;
 
@@ -156,7 +162,7 @@ impl Index {
         if inside.counts_empty() {
             self.totals.empty -= taken.pages_filled;
         }
-        self.totals.count_alloc(size);
+        self.totals.counters.count_alloc(size);
         if inside.isolated {
             self.reintegrate(chunk);
         } else {
@@ -172,7 +178,7 @@ impl Index {
         if inside.counts_empty() {
             self.totals.empty += given.pages_emptied;
         }
-        self.totals.count_free(given.area.len());
+        self.totals.counters.count_free(given.area.len());
         self.relist(chunk);
         given.area
     }
@@ -184,7 +190,7 @@ impl Index {
         if inside.counts_empty() {
             self.totals.empty += changed.empty;
         }
-        self.totals.add_populated(changed.pages);
+        self.totals.counters.add_populated(changed.pages);
     }
 
     /// Notes pages, all of them free, as returned.
@@ -194,7 +200,7 @@ impl Index {
         if inside.counts_empty() {
             self.totals.empty -= changed.empty;
         }
-        self.totals.populated -= changed.pages;
+        self.totals.counters.drop_populated(changed.pages);
     }
 
     /// Sets a chunk aside for reclaim: off the ordinary lists, its empty pages not counted.

@@ -11,7 +11,7 @@ use an521::{An521, Variant};
 use bitmap_allocator::BitAlloc256;
 use pcpu::layout::CpuId;
 use pcpu::platform::{Cpus, SmpNoMmu};
-use pcpu::{AllocError, Config, Context, Cookie, Pcpu, Request, Watermarks};
+use pcpu::{AllocError, Allocator, Config, Context, Cookie, Pcpu, Request, Watermarks};
 use pcpu_bare::Bare;
 use scenario::{Image, Meeting};
 use spin::Once;
@@ -54,20 +54,22 @@ fn image_primary() -> ! {
         Pcpu::new(Board::platform(), &CONFIG).unwrap_or_else(|error| panic!("no pool: {error}"))
     });
     pool.enable_balance();
+    let records = Tiny::RECORDS - pool.platform().free_records();
     Board::release_others();
     live(pool);
 
     let areas = exhaust(pool);
+    let more = Tiny::RECORDS - pool.platform().free_records() - records;
     pool.trim();
     if let Err(broken) = pool.check() {
         panic!("{broken}");
     }
     let had = [0, 1].map(|cpu| HAD.on(pool, CpuId::new(cpu)).expect("both have a copy"));
     let had = had.map(|had| had.load(portable_atomic::Ordering::Relaxed));
-    say(format_args!("RAM: 16384 bytes, of them {} the pool\n", size_of_val(pool)));
-    say(format_args!(
-        "areas: {had:?} on the two cores; out of memory after {areas} of 1000 bytes\n"
-    ));
+    let (whole, alone) = (size_of_val(pool), size_of::<Allocator<Bare<Board>>>());
+    say(format_args!("RAM: 16384 bytes; the pool {alone}, with statics {whole}\n"));
+    say(format_args!("records: {records} bytes at set-up, {more} for a further chunk\n"));
+    say(format_args!("areas: {had:?} on the two cores; out of memory after {areas}\n"));
     Board::write("PASS\n");
     Board::exit(0)
 }

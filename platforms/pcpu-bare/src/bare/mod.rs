@@ -143,6 +143,11 @@ impl<B: Board, W, C> Bare<B, W, C> {
     pub fn free_pages(&self) -> usize {
         self.pages.lock().nr_free()
     }
+
+    /// Returns how many bytes of the memory for records are free, in pieces perhaps.
+    pub fn free_records(&self) -> usize {
+        self.records.lock().free()
+    }
 }
 
 impl<B: Board> Platform for Bare<B, (), Up> {

@@ -43,12 +43,12 @@ impl<P: Machine> Taken<P> {
         let slot = index.slot_of(first);
         index.lists.push_front(first, slot);
         let totals = &mut index.totals;
-        totals.count_chunk();
+        totals.counters.count_chunk();
         totals.empty = index.chunks.get(first).map.nr_empty();
-        totals.add_populated(geometry.nr_boot_pages());
+        totals.counters.add_populated(geometry.nr_boot_pages());
         let covered = first_chunk_pages(geometry);
         let held = self.held_pages(geometry);
-        totals.hold(held, covered);
+        totals.counters.hold(held, covered);
         Ok((reserved, index))
     }
 

@@ -33,6 +33,7 @@ use crate::index::{Index, Slots};
 use crate::lent::Lent;
 use crate::machine::Machine;
 
+#[cfg(feature = "statistics")]
 pub(super) use chunks::first_chunk_pages;
 pub(crate) use units::BootMemory;
 use units::give_mapped;
