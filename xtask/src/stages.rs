@@ -82,7 +82,8 @@ const TARGETS_WITHOUT_CAS: &[&str] = &["thumbv6m-none-eabi", "riscv32imc-unknown
 const CAS_FEATURE: &str = "pcpu-bare/critical-section";
 
 /// The crates that run without an operating system.
-const NO_STD_CRATES: &[&str] = &["pcpu-layout", "pcpu-platform", "pcpu-core", "pcpu-bare", "pcpu"];
+const NO_STD_CRATES: &[&str] =
+    &["pcpu-layout", "pcpu-platform", "pcpu-core", "pcpu-conformance", "pcpu-bare", "pcpu"];
 
 /// What Miri is told besides the defaults: pointers keep their provenance.
 ///
@@ -93,7 +94,12 @@ const MIRI_FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-disable-isolation";
 /// it, `crates/pcpu-core/tests/miri.rs`. The others are hundreds of checked steps long.
 const MIRI_TARGETS: &[&str] = &["-p", "pcpu-layout", "-p", "pcpu-core", "--lib", "--test", "miri"];
 
-/// Which of those it leaves out: exhaustive arithmetic of a crate that forbids unsafe code,
+/// What Miri runs where addresses become pointers: statics and pinned code. That is what exposed
+/// provenance is for, and what the flags of the others forbid.
+const MIRI_EXPOSED_TARGETS: &[&str] = &["-p", "pcpu", "--test", "miri"];
+const MIRI_EXPOSED_FLAGS: &str = "-Zmiri-permissive-provenance -Zmiri-disable-isolation";
+
+/// Which of the first it leaves out: exhaustive arithmetic of a crate that forbids unsafe code,
 /// minutes in an interpreter. Every entry is part of a test's path.
 const MIRI_SKIPS: &[&str] = &[
     "geometry::tests",
@@ -173,7 +179,11 @@ pub fn miri_with(site: &Site, more: &[&str]) -> Result {
     let skips = MIRI_SKIPS.iter().flat_map(|part| ["--skip", part]);
     let test =
         cmd!(site.sh, "cargo +nightly miri test --no-fail-fast {MIRI_TARGETS...} -- {skips...}");
-    Ok(test.env("MIRIFLAGS", flags).env("PROPTEST_CASES", MIRI_PROPTEST_CASES).run()?)
+    test.env("MIRIFLAGS", flags).env("PROPTEST_CASES", MIRI_PROPTEST_CASES).run()?;
+
+    let flags = [&[MIRI_EXPOSED_FLAGS], more].concat().join(" ");
+    let test = cmd!(site.sh, "cargo +nightly miri test --no-fail-fast {MIRI_EXPOSED_TARGETS...}");
+    Ok(test.env("MIRIFLAGS", flags).run()?)
 }
 
 #[cfg(test)]
@@ -203,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_set_up_speaks_of_are_stages() {
-        let known = [FMT, CLIPPY, NO_STD, FIRMWARE_LINT, FIRMWARE, SEED, MUTANTS, MIRI];
+        let known = [FMT, CLIPPY, NO_STD, FIRMWARE_LINT, FIRMWARE, SIZE, SEED, MUTANTS, MIRI];
         assert_eq!(names(&known).unwrap(), known);
     }
 

@@ -325,7 +325,7 @@ fn an_unaligned_address_in_free_memory_is_not_called_inside_an_area() {
 }
 
 #[test]
-fn a_kept_area_cannot_be_freed_until_it_is_let_go() {
+fn a_kept_area_cannot_be_freed_by_its_number() {
     let board = s2();
     let pool = &board.pool;
     let number = raw(pool.alloc(Request::new(64, 8)).unwrap());
@@ -337,9 +337,8 @@ fn a_kept_area_cannot_be_freed_until_it_is_let_go() {
     pool.check().unwrap();
 
     // SAFETY: kept above, by this pool.
-    let area = unsafe { pool.let_go(kept) };
-    pool.check().unwrap();
-    pool.free(area).unwrap();
+    unsafe { pool.free_kept(kept) };
+    assert_eq!(pool.free(cookie(number)).unwrap_err().reason(), FreeRefused::NotLive);
     assert_eq!(pool.stats().nr_cur_alloc, 0);
     pool.check().unwrap();
 }
@@ -350,11 +349,10 @@ fn an_area_can_be_kept_from_the_beginning() {
     let pool = &board.pool;
     let kept = pool.alloc_kept(Request::new(64, 8)).unwrap();
     pool.check().unwrap();
-    // SAFETY: kept above, by this pool.
-    let number = raw(unsafe { pool.let_go(kept) });
-    pool.check().unwrap();
-    let kept = pool.keep(cookie(number)).unwrap();
+    let number = kept.cookie().raw().get();
     assert_eq!(pool.free(cookie(number)).unwrap_err().reason(), FreeRefused::NotLive);
     // SAFETY: kept above, by this pool.
-    pool.free(unsafe { pool.let_go(kept) }).unwrap();
+    unsafe { pool.free_kept(kept) };
+    assert_eq!(pool.stats().nr_cur_alloc, 0);
+    pool.check().unwrap();
 }

@@ -109,6 +109,9 @@ pub unsafe trait Mapper: Frames {
     unsafe fn unmap(&self, at: Addr, pages: PageCount);
 
     /// Returns the frame mapped at the page that starts at `at`, or `None`.
+    ///
+    /// # Context
+    /// May sleep, as [`map`](Self::map) may; not called from interrupt handlers.
     fn frame_at(&self, at: Addr) -> Option<Self::Frame>;
 
     /// Makes freshly mapped pages visible, on machines whose caches need it. Once per populate,

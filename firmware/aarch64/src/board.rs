@@ -91,9 +91,8 @@ impl<M: Machine> Image for Virt<M> {
         cores::turn_on_others(M::CORES);
     }
 
-    fn interrupt(cpu: CpuId) -> bool {
+    fn interrupt(cpu: CpuId) {
         gic::interrupt(cpu.index());
-        true
     }
 }
 

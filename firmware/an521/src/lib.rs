@@ -114,9 +114,8 @@ where
         }
     }
 
-    fn interrupt(cpu: CpuId) -> bool {
+    fn interrupt(cpu: CpuId) {
         mailbox::send(cpu.index());
-        true
     }
 }
 

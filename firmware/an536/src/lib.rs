@@ -86,9 +86,8 @@ where
         }
     }
 
-    fn interrupt(cpu: CpuId) -> bool {
+    fn interrupt(cpu: CpuId) {
         gic::send(cpu.index());
-        true
     }
 }
 

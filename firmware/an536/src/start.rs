@@ -90,7 +90,10 @@ unsafe extern "C" fn _start() -> ! {
         "msr spsr_hyp, r0",
         "eret",
 
-        "1: ldr r0, ={vectors}",
+        // TPIDRPRW: no CPU base until `install`.
+        "1: mov r0, #0",
+        "mcr p15, 0, r0, c13, c0, 4",
+        "ldr r0, ={vectors}",
         "mcr p15, 0, r0, c12, c0, 0",
 
         // The core's piece of .stacks: the end of it, and of the SVC stack.

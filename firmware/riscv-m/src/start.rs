@@ -75,6 +75,8 @@ static BLOCKS: [CpuBlock; MAX_HARTS] = [
 #[unsafe(link_section = ".text.start")]
 unsafe extern "C" fn _start() -> ! {
     naked_asm!(
+        // No CPU base until `install`.
+        "mv   tp, zero",
         "csrr a0, mhartid",
         "li   t0, {harts}",
         "bgeu a0, t0, 3f",

@@ -110,9 +110,8 @@ impl<M: Machine> Image for Virt<M> {
         }
     }
 
-    fn interrupt(cpu: CpuId) -> bool {
+    fn interrupt(cpu: CpuId) {
         devices::interrupt(cpu.index());
-        true
     }
 }
 

@@ -47,9 +47,9 @@ pub trait Image: Sized + 'static {
     /// Starts the other CPUs, which call [`secondary`](crate::secondary). Called once, by CPU 0.
     fn release_others();
 
-    /// Makes `cpu` run its interrupt handler, which calls [`interrupted`](crate::interrupted), or
-    /// returns `false` where the board has no way to. Does not wait for it.
-    fn interrupt(cpu: CpuId) -> bool;
+    /// Makes `cpu` run its interrupt handler, which calls [`interrupted`](crate::interrupted). Does not
+    /// wait for it.
+    fn interrupt(cpu: CpuId);
 }
 
 /// What an image for an MMU machine supplies as well.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What every image does on its board, whatever the board.
+//! What the images do on their boards, whatever the board (all but `an521-tiny`, which is too small
+//! for it).
 //!
 //! ```text
 //!  CPU 0                                         the others

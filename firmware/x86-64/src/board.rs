@@ -94,9 +94,8 @@ impl<M: Machine> Image for Pc<M> {
         processors::wake_others(M::PROCESSORS);
     }
 
-    fn interrupt(cpu: CpuId) -> bool {
+    fn interrupt(cpu: CpuId) {
         apic::interrupt(cpu.index());
-        true
     }
 }
 

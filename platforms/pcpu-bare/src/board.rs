@@ -14,6 +14,8 @@ use crate::{CpuBlock, Interrupts};
 /// - [`block`](Self::block) returns the block of the CPU that executes it: the same every time, and
 ///   no other CPU has that block or its number, which is below [`NR_CPUS`](Self::NR_CPUS).
 /// - What [`Interrupts`] asks holds of `Self::Interrupts` on every CPU of the board.
+/// - [`Pages`](Self::Pages) keeps bits as [`BitAlloc`] says: a bit is set from `insert` to `remove`, `test`
+///   and `next` tell the truth, and there are `CAP` of them.
 /// - Where a program has several boards for one machine, they have `Interrupts` and blocks in common.
 /// - No method unwinds.
 #[allow(unsafe_code)]

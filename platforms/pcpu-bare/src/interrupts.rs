@@ -5,8 +5,9 @@
 /// [`arch`](crate::arch).
 ///
 /// Locks and pins nest, in any order; this trait need not. Each CPU counts them, in its
-/// [`CpuBlock`](crate::CpuBlock), and only what the first [`mask`](Self::mask) found is ever
-/// given to [`restore`](Self::restore), when the last has gone.
+/// [`CpuBlock`](crate::CpuBlock), and only what the first [`mask`](Self::mask) found is
+/// given to [`restore`](Self::restore), when the last has gone. The one exception is a handler that
+/// cannot be masked: it is refused, and what it found is put back on the spot.
 ///
 /// # Safety
 /// - From `mask` to the next `restore` no interrupt handler runs on this CPU, and its code does not
@@ -23,23 +24,16 @@ pub unsafe trait Interrupts: 'static {
     /// Makes interrupts as they were.
     ///
     /// # Safety
-    /// `saved` is what a `mask` of this CPU returned, no `restore` came since, and nothing relies on
-    /// interrupts being masked any more.
+    /// `saved` is what a `mask` of this CPU returned, no `restore` came since, and nothing relies any more
+    /// on that `mask`.
     unsafe fn restore(saved: usize);
 
     /// Says whether this runs in a handler that cannot be masked: an NMI, a hard fault, a machine
     /// check. Such a handler may have interrupted code that has interrupts masked, so it
     /// must stay away from per-CPU data; [`pinned`](pcpu_platform::ThisCpu::pinned) and
     /// [`Masking`](crate::lock::Masking) panic in it.
+    ///
+    /// # Context
+    /// Interrupts masked, so that the answer is of the CPU that goes on.
     fn in_unmaskable() -> bool;
-}
-
-/// Panics in a handler that cannot be masked.
-#[inline]
-#[track_caller]
-pub(crate) fn refuse_unmaskable<I: Interrupts>() {
-    assert!(
-        !I::in_unmaskable(),
-        "per-CPU data was used in a handler that cannot be masked (NMI, hard fault)"
-    );
 }

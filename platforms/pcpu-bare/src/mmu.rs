@@ -16,6 +16,10 @@ use crate::Board;
 ///   [`Tables`](Self::Tables), and nothing else uses or maps these addresses.
 /// - Physical address `p` of the memory named at set-up can be reached at
 ///   [`PHYSICAL`](Self::PHYSICAL)` + p`, wrapping, on every CPU.
+/// - The parts that [`Tables`](Self::Tables) are made of do what they say. For the `PageTable64` of
+///   `page_table_multiarch`, whose traits are safe ones: its `PagingMetaData` and `GenericPTE` are those
+///   of the processor, and its `PagingHandler` hands out zeroed frames of its own, and tells where
+///   they are seen.
 /// - The other functions do what is said at each, and none unwinds.
 ///
 /// # Examples
@@ -52,7 +56,8 @@ pub unsafe trait Mmu: Board {
     type Tables: PageTables + Send;
 
     /// Addresses set aside for pcpu, whole pages. An allocator with chunks of a few megabytes is well
-    /// served by a gigabyte on a 64-bit machine.
+    /// served by a gigabyte on a 64-bit machine: a board keeps at most 64 chunks at a time (`MOST_AREAS`
+    /// in `window.rs`), however large the window. One more is refused as if it were full.
     const WINDOW: Range<usize>;
 
     /// The address at which physical address 0 is seen: 0 where physical memory is mapped at its own

@@ -28,7 +28,6 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use pcpu_layout::CpuId;
 
-use crate::interrupts::refuse_unmaskable;
 use crate::{Board, CpuBlock, Interrupts};
 
 /// How deeply interrupts are masked on one CPU.
@@ -72,16 +71,27 @@ impl Nest {
 /// Masks interrupts on this CPU until the matching [`leave`], and returns the CPU's block.
 ///
 /// # Panics
-/// In a handler that cannot be masked, before anything is touched.
+/// In a handler that cannot be masked, before anything is touched and with interrupts as they were.
 #[inline]
 #[track_caller]
 pub(crate) fn enter<B: Board>() -> &'static CpuBlock {
-    refuse_unmaskable::<B::Interrupts>();
     let found = B::Interrupts::mask();
-    // After masking: now this is the block of the CPU that goes on.
+    // After masking: before, a kernel may move this code to a CPU that such a handler does not run on.
+    if B::Interrupts::in_unmaskable() {
+        // SAFETY: `mask` above returned it, and nothing has come to rely on that one.
+        unsafe { B::Interrupts::restore(found) };
+        refuse();
+    }
+    // Now this is the block of the CPU that goes on.
     let block = B::block();
     block.nest.add(found);
     block
+}
+
+#[cold]
+#[track_caller]
+fn refuse() -> ! {
+    panic!("per-CPU data was used in a handler that cannot be masked (NMI, hard fault)")
 }
 
 /// Puts back interrupts if this is the last.

@@ -2,8 +2,18 @@
 //! The page tables of `page_table_multiarch`: x86-64, AArch64, RISC-V Sv39 and Sv48.
 //!
 //! Tables below the root are made by its `PagingHandler` when first needed and kept; a page is
-//! 4096 bytes. Changing an entry flushes it on the running CPU, and on AArch64 on all; whatever
-//! else it takes to flush others is for [`Mmu::flush_tlb`](crate::Mmu::flush_tlb).
+//! 4096 bytes. Where there is no operating system (`target_os = "none"`, and nowhere else) changing an
+//! entry flushes it on the running CPU, and on AArch64 on all; whatever else it takes to flush
+//! others is for [`Mmu::flush_tlb`](crate::Mmu::flush_tlb).
+//!
+//! The crate flushes when its cursor is dropped, and does not wait for the store before. On AArch64 a
+//! table walk could then read the old entry after the flush, so here stores are ordered first:
+//!
+//! ```text
+//!  cursor.map      the entry, and tables above it if new
+//!  dsb ishst       every walk from here on sees them     ── AArch64 only
+//!  drop(cursor)    tlbi, dsb, isb
+//! ```
 
 use memory_addr::PhysAddr;
 use page_table_multiarch::{
@@ -13,8 +23,11 @@ use pcpu_platform::MapFailed;
 
 use crate::PageTables;
 
-// SAFETY: the crate writes the one entry that translates the page, and its `flush` orders the
-// store; `map` refuses an entry that is in use.
+// SAFETY: the crate writes the one entry that translates the page; `map` refuses an entry that is in
+// use. On AArch64 `order_stores` has walks see the entry before the call returns; on x86-64 stores are
+// seen in order; on RISC-V the crate's `sfence.vma` orders them for this CPU, and for others
+// the board does (`flush_cache_after_map`, `flush_tlb`). That metadata, entries and handler do what
+// they say is for the board to promise, in `Mmu`.
 unsafe impl<M, PTE, H> PageTables for PageTable64<M, PTE, H>
 where
     M: PagingMetaData,
@@ -25,20 +38,39 @@ where
 
     unsafe fn map(&mut self, at: usize, frame: usize) -> Result<(), MapFailed> {
         let flags = MappingFlags::READ | MappingFlags::WRITE;
-        self.cursor()
-            .map(at.into(), PhysAddr::from(frame), PageSize::Size4K, flags)
-            .map_err(|_| MapFailed)
+        let mut cursor = self.cursor();
+        let mapped = cursor.map(at.into(), PhysAddr::from(frame), PageSize::Size4K, flags);
+        order_stores();
+        drop(cursor);
+        mapped.map_err(|_| MapFailed)
     }
 
     unsafe fn unmap(&mut self, at: usize) {
+        let mut cursor = self.cursor();
         // The one error is that nothing is mapped, which is as good.
-        let _ = self.cursor().unmap(at.into());
+        let _ = cursor.unmap(at.into());
+        order_stores();
+        drop(cursor);
     }
 
     fn frame_at(&self, at: usize) -> Option<usize> {
         let (frame, _, _) = self.query(at.into()).ok()?;
         Some(frame.into())
     }
+}
+
+/// Makes table walks of every CPU see the stores before this, ahead of the flush after it.
+///
+/// # Source
+/// Arm Architecture Reference Manual for A-profile, "TLB maintenance": a TLBI is ordered after a
+/// store by a DSB alone.
+#[inline]
+fn order_stores() {
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a barrier; it changes nothing, and is allowed everywhere.
+    unsafe {
+        core::arch::asm!("dsb ishst", options(nostack, preserves_flags));
+    };
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]

@@ -9,6 +9,13 @@ use pcpu_layout::Span;
 /// The least memory for records that anything can be taken from, in bytes.
 const LEAST_RECORDS: usize = 16 * size_of::<usize>();
 
+/// The largest alignment of a record, in bytes.
+pub(crate) const MOST_ALIGN: usize = 4096;
+
+/// Addresses that must follow the memory for records. The heap rounds up past the end of a hole, by less
+/// than a hole's header and the alignment, before it compares; at the last address that wraps.
+const LEAST_ABOVE: usize = 2 * MOST_ALIGN;
+
 /// One of the ranges that a board names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,6 +47,8 @@ pub enum MemoryError {
     TooManyPages { pages: usize, most: usize },
     /// Memory for records is too small for any.
     TooFewRecords { size: usize, least: usize },
+    /// Memory for records ends too near the last address.
+    RecordsAtTop { above: usize, least: usize },
     /// Two ranges have bytes in common.
     Overlap { first: Region, second: Region },
 }
@@ -69,6 +78,10 @@ impl Setup {
         let size = self.records.len();
         if size < LEAST_RECORDS {
             return Err(MemoryError::TooFewRecords { size, least: LEAST_RECORDS });
+        }
+        let above = usize::MAX - self.records.end;
+        if above < LEAST_ABOVE {
+            return Err(MemoryError::RecordsAtTop { above, least: LEAST_ABOVE });
         }
         let pages = Span::new(self.pages.start / page_size, self.pages.end / page_size);
         if pages.len() > most_pages {
@@ -139,6 +152,11 @@ impl fmt::Display for MemoryError {
             Self::TooFewRecords { size, least } => {
                 write!(f, "memory for records of {size} bytes, at least {least} are needed")
             }
+            Self::RecordsAtTop { above, least } => write!(
+                f,
+                "memory for records ends {above} bytes below the last address, at least {least} \
+                 are needed"
+            ),
             Self::Overlap { first, second } => write!(f, "{first} and {second} overlap"),
         }
     }
@@ -213,6 +231,18 @@ mod tests {
         assert_eq!(window.check(), overlap(Region::Records, Region::Window));
         let around = Setup { window: Some(0x100..0x10000), ..setup() };
         assert_eq!(around.check(), overlap(Region::Pages, Region::Window));
+    }
+
+    #[test]
+    fn records_leave_room_below_the_last_address() {
+        let end = usize::MAX - 8192;
+        let setup = |end: usize| Setup { records: end - 4096..end, ..setup() };
+        assert!(setup(end).check().is_ok());
+        assert_eq!(
+            message(setup(end + 1)),
+            "memory for records ends 8191 bytes below the last address, at least 8192 are needed"
+        );
+        assert!(setup(usize::MAX).check().is_err());
     }
 
     #[test]

@@ -77,6 +77,19 @@ fn a_guard_leaked_in_a_body_leaves_interrupts_masked() {
 }
 
 #[test]
+fn whether_this_is_an_nmi_is_asked_when_the_code_can_no_longer_move_to_another_cpu() {
+    let (bare, lock) = (bare(), Mutex::new(1));
+    bare.pinned(|_| drop(lock.lock()));
+    drop(lock.try_lock());
+    let refused = AssertUnwindSafe(|| bare.pinned(|_| unreachable!()));
+    assert!(Flag::refuses(refused));
+    assert!(!Flag::asked_unmasked());
+    assert!(!Flag::masked(), "a refusal leaves nothing masked");
+    drop(lock.lock());
+    assert!(!Flag::masked(), "nor counts");
+}
+
+#[test]
 fn interrupts_that_were_masked_before_stay_masked_after() {
     let (bare, lock) = (bare(), Mutex::new(1));
     let before = Flag::mask();

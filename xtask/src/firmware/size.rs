@@ -186,8 +186,10 @@ fn written(document: &str) -> Result<&str> {
 }
 
 fn replaced(document: &str, table: &str) -> Result<String> {
-    let old = written(document)?;
-    Ok(document.replacen(old, &format!("{table}\n"), 1))
+    let lacks = |mark: &str| format!("{DOCUMENT} lacks the mark {mark}");
+    let (before, rest) = document.split_once(BEGIN).ok_or_else(|| lacks(BEGIN))?;
+    let (_, after) = rest.split_once(END).ok_or_else(|| lacks(END))?;
+    Ok(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
 }
 
 #[cfg(test)]
@@ -224,5 +226,7 @@ mod tests {
         let blessed = replaced(&document, TABLE).unwrap();
         assert_eq!(written(&blessed).unwrap().trim_end(), TABLE.trim_end());
         assert!(blessed.starts_with("before\n") && blessed.ends_with("after\n"));
+        let empty = format!("before\n{BEGIN}\n{END}\nafter\n");
+        assert_eq!(replaced(&empty, TABLE).unwrap(), blessed);
     }
 }

@@ -6,7 +6,7 @@ use xshell::cmd;
 use super::{Need, Way};
 use crate::site::{Result, Site};
 use crate::stages::{
-    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUTANTS, NO_STD, SEED,
+    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUTANTS, NO_STD, SEED, SIZE,
 };
 
 /// What this machine's `rustup` has.
@@ -48,7 +48,7 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
     if !BARE_TARGETS.iter().all(|target| has_target(target)) {
         needs.push(Need {
             what: "the standard library of bare targets",
-            stages: &[NO_STD, FIRMWARE_LINT, FIRMWARE, SEED, MUTANTS],
+            stages: &[NO_STD, FIRMWARE_LINT, FIRMWARE, SIZE, SEED, MUTANTS],
             way: Way::Rustup([&["target", "add"], BARE_TARGETS].concat()),
         });
     }

@@ -82,7 +82,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         }
     }
 
-    fn give(&self, found: Found) {
+    pub(super) fn give(&self, found: Found) {
         let mut index = self.index.lock();
         index.give(found.chunk, self.bits(found.offset));
         let wants_balance = self.after_free(&mut index, found.chunk);

@@ -11,7 +11,7 @@ use super::{Addressing, Allocator};
 use crate::machine::Machine;
 use crate::{Cookie, FreeError};
 
-/// An area of one allocator that cannot be freed until it is let go. It cannot be made of a number.
+/// An area of one allocator that cannot be freed by its number. It cannot be made of a number either.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kept(Cookie);
 
@@ -27,8 +27,9 @@ impl Kept {
 }
 
 impl<P: Machine, A: Addressing> Allocator<P, A> {
-    /// Keeps an area: until [`let_go`](Self::let_go), any free of it is refused. A `Kept` that is
-    /// dropped keeps its area as long as the allocator lives.
+    /// Keeps an area: any free of it is refused from now on, but for
+    /// [`free_kept`](Self::free_kept). A `Kept` that is dropped keeps its area as long as the
+    /// allocator lives.
     ///
     /// # Context
     /// Never sleeps; takes the *index* lock only to refuse.
@@ -45,15 +46,17 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         }
     }
 
-    /// Lets an area go: its cookie frees it again.
+    /// Frees a kept area. No other free of it can come in between.
+    ///
+    /// # Context
+    /// As for [`free`](Self::free).
     ///
     /// # Safety
     /// This allocator kept it.
-    pub unsafe fn let_go(&self, kept: Kept) -> Cookie {
+    pub unsafe fn free_kept(&self, kept: Kept) {
         let Kept(cookie) = kept;
         let found = self.directory.find(cookie.get()).expect("C1: a kept area has a chunk");
-        found.chunk.face().set_live(self.bits(found.offset));
         self.flags.kept.fetch_sub(1, Ordering::Relaxed);
-        cookie
+        self.give(found);
     }
 }

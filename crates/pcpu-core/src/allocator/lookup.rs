@@ -70,6 +70,9 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// offset in it; `None` where nothing is mapped. First chunks made of runs are not mapped by
     /// this platform's mapper.
     ///
+    /// # Context
+    /// May sleep, as the platform's mapper may: not for interrupt handlers.
+    ///
     /// # Source
     /// docs/behaviours.md, B42.
     pub fn frame(&self, address: Addr) -> Option<(P::Frame, usize)>

@@ -123,14 +123,13 @@ impl<P: Machine, A: Addressing> Pcpu<P, A> {
 }
 
 impl<P: Machine, A: Addressing> Drop for Registered<'_, P, A> {
+    /// Takes the copies back. May sleep: not for interrupt handlers.
     fn drop(&mut self) {
         let Some((slot, kept)) = self.entry.take() else { return };
         let _changes = self.pcpu.changes.lock();
         self.pcpu.registry.clear(slot);
         // SAFETY: this pool kept it, in `register`.
-        let cookie = unsafe { self.pcpu.pool.let_go(kept) };
-        // Refused only if somebody freed it by its number since the line above.
-        let _ = self.pcpu.pool.free(cookie);
+        unsafe { self.pcpu.pool.free_kept(kept) };
     }
 }
 

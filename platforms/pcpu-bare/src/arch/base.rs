@@ -8,8 +8,9 @@
 //!  base register ──► CpuBlock { magic, depth of unmaskable handlers, cpu, ... }
 //! ```
 //!
-//! The magic word tells a block from a register that nobody has set. Start-up code sets the
-//! register to zero where reset leaves it unknown (all but x86-64).
+//! Start-up code sets the register to zero before `install`, unless the processor comes straight from a
+//! reset that does (x86-64): boot loaders and firmware may have left any address there. The
+//! magic word catches an address that is not a block's; an address where nothing is, is a fault.
 
 use core::marker::PhantomData;
 use core::ptr;
@@ -62,7 +63,11 @@ impl CpuBlock {
     }
 
     /// Returns the block of the CPU that executes this, or `None` before
-    /// [`install`](Self::install), while the register is zero as at reset.
+    /// [`install`](Self::install), while the register is zero.
+    ///
+    /// The register is to be zeroed at start-up on every processor, but for one that comes straight from
+    /// a reset that leaves zero (x86-64). Boot loaders may leave it set, and this reads a word
+    /// where it points to.
     #[inline]
     pub fn current() -> Option<&'static Self> {
         let base = Base::base();
@@ -89,7 +94,8 @@ impl CpuBlock {
         if let Some(block) = block {
             // Only this CPU writes here, and a handler inside this one leaves what it found.
             let depth = block.installed.unmaskable.load(Ordering::Relaxed);
-            block.installed.unmaskable.store(depth + 1, Ordering::Relaxed);
+            let deeper = depth.checked_add(1).expect("more handlers on a CPU than it can count");
+            block.installed.unmaskable.store(deeper, Ordering::Relaxed);
         }
         Unmaskable { block, stays: PhantomData }
     }
@@ -113,7 +119,8 @@ impl Drop for Unmaskable {
     fn drop(&mut self) {
         if let Some(block) = self.block {
             let depth = block.installed.unmaskable.load(Ordering::Relaxed);
-            block.installed.unmaskable.store(depth - 1, Ordering::Relaxed);
+            let left = depth.checked_sub(1).expect("a handler ended on a CPU that runs none");
+            block.installed.unmaskable.store(left, Ordering::Relaxed);
         }
     }
 }

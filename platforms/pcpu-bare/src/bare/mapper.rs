@@ -56,6 +56,9 @@ unsafe impl<B: Mmu> Mapper for Bare<B, Window<B::Tables>, SmpMmu> {
         }
     }
 
+    /// Takes the lock of the tables, a [`Spin`](crate::lock::Spin), with interrupts as they are: so this,
+    /// and with it the allocator's `frame`, is not for interrupt handlers. One that interrupted `map`
+    /// on its own CPU would wait for good.
     fn frame_at(&self, at: Addr) -> Option<usize> {
         self.window.tables.lock().frame_at(at.get())
     }

@@ -8,6 +8,7 @@ use pcpu_platform::{Addr, Addressable, Memory, Metadata, NoMetadata};
 
 use super::Bare;
 use crate::Board;
+use crate::setup::MOST_ALIGN;
 
 // SAFETY: pages, mapped or not, are memory of the running program (P1, P3), and the functions of
 // `core::ptr` touch exactly the bytes that they are told.
@@ -41,6 +42,10 @@ unsafe impl<B: Board, W, C> Addressable for Bare<B, W, C> {}
 // as its layout says, and it is zeroed before it leaves here.
 unsafe impl<B: Board, W, C> Metadata for Bare<B, W, C> {
     fn take_metadata(&self, layout: Layout) -> Result<NonNull<u8>, NoMetadata> {
+        // The heap's arithmetic would wrap near the last address; `Setup` leaves room for this much.
+        if layout.align() > MOST_ALIGN {
+            return Err(NoMetadata);
+        }
         let at = self.records.lock().allocate_first_fit(layout).map_err(|()| NoMetadata)?;
         // After the lock, which keeps interrupts masked.
         // SAFETY: just taken with this layout, so it may be written in full.

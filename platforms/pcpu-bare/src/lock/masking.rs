@@ -17,9 +17,14 @@ use crate::nest::{enter, leave};
 /// [`pinned`](pcpu_platform::ThisCpu::pinned): interrupts come back when the last lock and the
 /// last body of the CPU have gone. A guard that is leaked leaves them masked for good.
 ///
-/// What masks interrupts by other means (`critical_section::with` where it does, a board's own code)
-/// knows nothing of this. A guard dropped in such a section is to have been taken in it, or that
-/// section may end early.
+/// Sections that mask interrupts on their own (`critical_section::with` where it does, a board's own
+/// code) are not counted, so guards and they must nest:
+///
+/// - A guard taken in such a section is dropped in it. Kept longer, it is held with interrupts on once
+///   the section has ended, and a handler that wants the lock waits for good; dropping it then
+///   puts back what it found, and may leave interrupts masked for good.
+/// - A guard taken outside is not dropped in one. If it is the last, interrupts are on from there, in
+///   the middle of the section.
 ///
 /// # Panics
 /// Taking it panics in a handler that cannot be masked.

@@ -5,7 +5,6 @@
 //!            while held            who waits         for
 //!  Spin      interrupts as before  takes interrupts  the pages lock
 //!  Masking   interrupts masked     masked            the index lock
-//!  Critical  critical section      as the section    processors without compare-and-swap
 //! ```
 //!
 //! The *pages* lock is held while other CPUs are asked to forget translations. A CPU that waits for
@@ -13,15 +12,10 @@
 //! so with interrupts on and outside of handlers. The *index* lock is taken by handlers that free
 //! and allocate, and so is held with interrupts masked: [`Masking`].
 //!
-//! All three are `lock_api` raw mutexes: `lock_api::Mutex<Masking<B>, T>` guards a `T`.
+//! Both are `lock_api` raw mutexes: `lock_api::Mutex<Masking<B>, T>` guards a `T`.
 
 mod masking;
 mod spin;
 
-#[cfg(feature = "critical-section")]
-mod critical;
-
-#[cfg(feature = "critical-section")]
-pub use critical::Critical;
 pub use masking::Masking;
 pub use spin::Spin;

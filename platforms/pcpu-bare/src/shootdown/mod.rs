@@ -20,6 +20,8 @@
 //!   range that it was asked for.
 //! - **T3** `answered[c]` is written by CPU `c` alone, becomes `n` only after `c` has forgotten the
 //!   range of request `n`, and never goes back.
+//! - **T4** a CPU stops taking part only while it has the turn itself, so nobody asks it meanwhile, and
+//!   by T2 it owes nothing then.
 //!
 //! # No deadlock
 //! A CPU waits here for the turn or for answers. While it waits for the turn it serves; while it
@@ -83,6 +85,8 @@ impl<const CPUS: usize> Shootdown<CPUS> {
     ///
     /// # Context
     /// Once on each CPU, before it uses pages that can be unmapped; requests can be served from here on.
+    /// From here on it must answer: a CPU that powers down calls [`leave`](Self::leave) first, or every
+    /// later flush waits for it for good. Once more when it comes back.
     ///
     /// # Panics
     /// When `me` is not below `CPUS`.
@@ -91,6 +95,21 @@ impl<const CPUS: usize> Shootdown<CPUS> {
         // Against the fence in `flush`: either it sees the line above, or we see its tables.
         fence(Ordering::SeqCst);
         forget_all();
+    }
+
+    /// Makes `me`, the running CPU, take part no more, when it has answered what it owes. `forget` is as
+    /// for [`flush`](Self::flush).
+    ///
+    /// # Context
+    /// As for `flush`. From here on, until it joins again, the CPU uses no pages that can be unmapped.
+    ///
+    /// # Panics
+    /// When `me` is not below `CPUS`.
+    pub fn leave(&self, me: CpuId, forget: impl Fn(Span<Addr>)) {
+        let mailbox = &self.cpus[me.index()];
+        self.take_turn(me, &forget);
+        mailbox.takes_part.store(false, Ordering::SeqCst);
+        self.turn.store(false, Ordering::Release);
     }
 
     /// Makes all CPUs that take part forget the range, and returns when all have.
@@ -113,11 +132,7 @@ impl<const CPUS: usize> Shootdown<CPUS> {
         forget: impl Fn(Span<Addr>),
         mut send: impl FnMut(CpuId),
     ) {
-        while self.turn.swap(true, Ordering::Acquire) {
-            self.serve(me, &forget);
-            relax();
-        }
-
+        self.take_turn(me, &forget);
         self.start.store(range.start.get(), Ordering::Relaxed);
         self.end.store(range.end.get(), Ordering::Relaxed);
         // The tables changed before this; against the fence in `join`.
@@ -137,6 +152,14 @@ impl<const CPUS: usize> Shootdown<CPUS> {
         }
 
         self.turn.store(false, Ordering::Release);
+    }
+
+    /// Waits for the turn, and serves meanwhile: whoever has it may be waiting for this CPU.
+    fn take_turn(&self, me: CpuId, forget: impl Fn(Span<Addr>)) {
+        while self.turn.swap(true, Ordering::Acquire) {
+            self.serve(me, &forget);
+            relax();
+        }
     }
 
     /// Does what `me`, the running CPU, was asked to, if anything. `forget` is as for

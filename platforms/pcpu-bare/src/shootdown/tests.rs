@@ -178,6 +178,48 @@ fn only_cpus_that_take_part_are_asked_and_not_the_one_that_asks() {
 }
 
 #[test]
+fn a_cpu_that_left_is_not_asked_until_it_joins_again() {
+    let shootdown = Shootdown::<CPUS>::new();
+    let asked = Cell::new(0);
+    let flush = || {
+        let send = |other| {
+            asked.set(asked.get() + 1);
+            shootdown.serve(other, |_| {});
+        };
+        shootdown.flush(cpu(0), page(0), |_| {}, send);
+        asked.get()
+    };
+    shootdown.join(cpu(1), || {});
+    assert_eq!(flush(), 1);
+    shootdown.leave(cpu(1), |_| panic!("nothing was asked"));
+    assert_eq!(flush(), 1, "a CPU that is off would never answer");
+    shootdown.join(cpu(1), || {});
+    assert_eq!(flush(), 2);
+}
+
+#[test]
+fn a_cpu_that_leaves_answers_what_it_owes_first() {
+    let shootdown = Shootdown::<CPUS>::new();
+    shootdown.join(cpu(1), || {});
+    let forgotten = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            shootdown.flush(cpu(0), page(0), |_| {}, |_| {});
+            assert!(forgotten.load(Ordering::SeqCst), "CPU 1 was not waited for");
+        });
+        while !shootdown.cpus[1].owes() {
+            relax();
+        }
+        shootdown.leave(cpu(1), |range| {
+            assert_eq!(range, page(0));
+            forgotten.store(true, Ordering::SeqCst);
+        });
+    });
+    assert!(!shootdown.cpus[1].owes());
+    assert!(!shootdown.cpus[1].takes_part.load(Ordering::SeqCst));
+}
+
+#[test]
 fn a_cpu_takes_part_before_it_forgets_what_it_knew() {
     let shootdown = Shootdown::<CPUS>::new();
     let takes_part = || shootdown.cpus[1].takes_part.load(Ordering::SeqCst);

@@ -15,6 +15,7 @@ thread_local! {
     static BLOCK: Cell<&'static CpuBlock> = Cell::new(fresh(0));
     static MASKED: Cell<bool> = const { Cell::new(false) };
     static IN_NMI: Cell<bool> = const { Cell::new(false) };
+    static ASKED_UNMASKED: Cell<bool> = const { Cell::new(false) };
 }
 
 fn fresh(number: u32) -> &'static CpuBlock {
@@ -27,6 +28,12 @@ pub enum Flag {}
 impl Flag {
     pub fn masked() -> bool {
         MASKED.get()
+    }
+
+    /// Says whether this thread ever asked for NMIs with interrupts on, when it could have gone on
+    /// elsewhere.
+    pub fn asked_unmasked() -> bool {
+        ASKED_UNMASKED.get()
     }
 
     /// Runs `body` as the handler of an NMI.
@@ -58,6 +65,7 @@ unsafe impl Interrupts for Flag {
     }
 
     fn in_unmaskable() -> bool {
+        ASKED_UNMASKED.set(ASKED_UNMASKED.get() || !MASKED.get());
         IN_NMI.get()
     }
 }
