@@ -165,8 +165,11 @@ fn package(site: &Site) -> Result {
 
 /// Optimised, because loom runs a test once for every interleaving.
 fn loom(site: &Site) -> Result {
-    let test = cmd!(site.sh, "cargo test -p pcpu-core --lib --release loom_model");
-    Ok(test.env("RUSTFLAGS", "--cfg loom").run()?)
+    for package in ["pcpu-core", "pcpu-bare"] {
+        let test = cmd!(site.sh, "cargo test -p {package} --lib --release loom_model");
+        test.env("RUSTFLAGS", "--cfg loom").run()?;
+    }
+    Ok(())
 }
 
 fn miri(site: &Site) -> Result {

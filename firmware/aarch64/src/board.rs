@@ -19,7 +19,7 @@ pub trait Machine: Send + Sync + 'static {
     const NAME: &'static str;
     /// How many cores it uses; 1 to 4, and QEMU must have as many.
     const CORES: u32;
-    /// `Up` or `SmpMmu`.
+    /// `SmpMmu`: the board is made with its page tables alone.
     type Cell;
     /// The board as pcpu sees it.
     type Platform: pcpu_core::Machine + ThisCpu + Addressable + Sync;
@@ -43,7 +43,8 @@ pub struct Virt<M>(PhantomData<M>);
 
 // SAFETY: `CpuBlock` returns what `cores::enter` installed on the core, core numbers are
 // distinct, and no core from `CORES` on is turned on. `Daif` masks all interrupts that the
-// exception entry lets through to anything but the end of the machine. Panics end the machine.
+// exception entry lets through to anything but the end of the machine. The bitmap is a crate's, as
+// it is. Panics end the machine.
 unsafe impl<M: Machine> Board for Virt<M> {
     type Cell = M::Cell;
     type Interrupts = Daif;
@@ -56,8 +57,9 @@ unsafe impl<M: Machine> Board for Virt<M> {
     }
 }
 
-// SAFETY: the tables are those that every core's `TTBR0_EL1` names, with nothing in the window.
-// `flush_tlb` broadcasts, and returns when every core of the board has obeyed.
+// SAFETY: the tables are those that every core's `TTBR0_EL1` names, with nothing in the window, and
+// memory is identity-mapped. They are a crate's, as they are, on frames that nobody else has (T1 of
+// `table-frames`). `flush_tlb` broadcasts, and returns when every core of the board has obeyed.
 unsafe impl<M: Machine> Mmu for Virt<M> {
     type Tables = paging::Tables;
 

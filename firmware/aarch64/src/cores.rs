@@ -21,7 +21,7 @@ static BLOCKS: [CpuBlock; MAX_CORES] = [
 ];
 
 unsafe extern "Rust" {
-    /// The image on core 0; see [`image!`](crate::image).
+    /// The image on core 0; see [`scenario::image!`].
     safe fn image_primary() -> !;
     /// The image on the others.
     safe fn image_secondary() -> !;

@@ -69,6 +69,7 @@ pub struct An521<V>(PhantomData<fn() -> V>);
 // - Block: the register tells the two cores apart, by 0 and 1. Core 1 is released only if
 //   `CORES` is 2.
 // - Interrupts: the image runs privileged, where PRIMASK masks all but NMI and HardFault.
+// - Pages: every image names a bitmap of `bitmap_allocator`, as it is.
 // - The board is compiled with `panic = "abort"`, so nothing unwinds.
 unsafe impl<V: Variant> Board for An521<V> {
     type Cell = V::Cell;
@@ -119,8 +120,8 @@ where
     }
 }
 
-// SAFETY: `scenario::image!` defines the three with these signatures, all safe to call at any time. A
-// program that does not use the macro does not link.
+// SAFETY: `scenario::image!`, or `an521-tiny` itself, defines the three with these signatures, all
+// safe to call at any time. A program that does not define them does not link.
 unsafe extern "Rust" {
     safe fn image_primary() -> !;
     safe fn image_secondary() -> !;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Inter-processor interrupts: a message handling unit, of which only one bit for each core is used.
+//! Inter-processor interrupts: a message handling unit, of which one bit for each core is used.
 //!
 //! A core's interrupt is pending for as long as its bit is set. There is no queue: two requests
 //! that meet are one interrupt.
@@ -57,8 +57,8 @@ fn write(core: usize, register: usize) {
     assert!(core < MAX_CORES, "core {core} asked for, there are {MAX_CORES}");
     let register = with_exposed_provenance_mut::<u32>(MHU + 0x10 * core + register);
     cortex_m::asm::dsb();
-    // SAFETY: the register exists for both cores (asserted above), and a write to it does nothing but
-    // make an interrupt pending or not.
+    // SAFETY: the register exists for both cores (asserted above), and a write to it does nothing
+    // but make an interrupt pending or not.
     unsafe { register.write_volatile(1) };
     cortex_m::asm::dsb();
 }

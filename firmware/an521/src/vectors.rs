@@ -36,7 +36,7 @@ pub struct Vectors {
     interrupts: [Handler; Line::NUMBER as usize + 1],
 }
 
-/// The table. Interrupts from the mailbox's on are never enabled.
+/// The table. Of the interrupts, the mailbox's alone is ever enabled.
 #[unsafe(link_section = ".vectors")]
 #[unsafe(no_mangle)]
 pub static VECTORS: Vectors = Vectors {

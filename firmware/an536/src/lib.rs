@@ -42,6 +42,7 @@ pub struct An536<C, const CORES: u32>(PhantomData<fn() -> C>);
 // - Block: each core set its base register to the block of its own number in MPIDR, which the
 //   two do not share (start.rs). Core 1 is released only if `CORES` is 2.
 // - Interrupts: the image runs in SVC mode, where CPSR masks both kinds.
+// - Pages: a bitmap of `bitmap_allocator`, as it is.
 // - The board is compiled with `panic = "abort"`, so nothing unwinds.
 unsafe impl<C: 'static, const CORES: u32> Board for An536<C, CORES> {
     type Cell = C;
@@ -91,8 +92,8 @@ where
     }
 }
 
-// SAFETY: `scenario::image!` defines the three with these signatures, all safe to call at any time. A
-// program that does not use the macro does not link.
+// SAFETY: `scenario::image!` defines the three with these signatures, all safe to call at any time.
+// A program that does not define them does not link.
 unsafe extern "Rust" {
     safe fn image_primary() -> !;
     safe fn image_secondary() -> !;

@@ -25,18 +25,13 @@ pub fn clear(hart: usize) {
     set(hart, 0);
 }
 
-fn store(register: usize, value: u32) {
-    let register = with_exposed_provenance_mut::<u32>(register);
-    // SAFETY: private, and called with words of `msip`, which exist, and which do
-    // nothing but make an interrupt pending or not.
-    unsafe { register.write_volatile(value) };
-}
-
 fn set(hart: usize, pending: u32) {
     assert!(hart < MAX_HARTS, "hart {hart} asked for, there are {MAX_HARTS}");
-
+    let word = with_exposed_provenance_mut::<u32>(MSIP + 4 * hart);
     device_fence();
-    store(MSIP + 4 * hart, pending);
+    // SAFETY: `msip` of a hart that exists (asserted above), a word; writing it does nothing but
+    // make an interrupt pending or not.
+    unsafe { word.write_volatile(pending) };
     device_fence();
 }
 

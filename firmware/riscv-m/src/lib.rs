@@ -42,6 +42,7 @@ pub struct Virt<C, const HARTS: u32>(PhantomData<fn() -> C>);
 // - Block: each hart set its base register to the block of its own `mhartid`, which no two
 //   harts share (start.rs). Harts from `HARTS` on are never released, so the number is below it.
 // - Interrupts: the image runs in M-mode, where mstatus.MIE masks all that is enabled.
+// - Pages: a bitmap of `bitmap_allocator`, as it is.
 // - The board is compiled with `panic = "abort"`, so nothing unwinds.
 unsafe impl<C: 'static, const HARTS: u32> Board for Virt<C, HARTS> {
     type Cell = C;
@@ -91,8 +92,8 @@ where
     }
 }
 
-// SAFETY: `scenario::image!` defines the three with these signatures, all safe to call at any time. A
-// program that does not use the macro does not link.
+// SAFETY: `scenario::image!` defines the three with these signatures, all safe to call at any time.
+// A program that does not define them does not link.
 unsafe extern "Rust" {
     safe fn image_primary() -> !;
     safe fn image_secondary() -> !;

@@ -13,7 +13,7 @@ unsafe extern "C" {
     static __records_end: u8;
 }
 
-/// Returns the memory after the stacks, which no section uses.
+/// Returns the sections `.pages` and `.records`, in which nothing lies.
 pub fn for_allocator() -> Memory {
     Memory {
         pages: span(&raw const __pages_start, &raw const __pages_end),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Traps: the two interrupts are served, anything else ends the machine with a word about it.
+//! Traps: the software interrupt is served, anything else ends the machine with a word about it.
 //!
 //! The handler has a stack of its own, whose top is in `mscratch`. While it runs `mscratch` is 0,
 //! so that a trap inside the handler is known for what it is: the end.
@@ -18,7 +18,7 @@ use crate::{clint, console, image_interrupted};
 /// Status of an image that trapped.
 const TRAPPED: u8 = 99;
 
-/// `mcause` codes of machine interrupts.
+/// `mcause` code of the machine software interrupt.
 const SOFTWARE: usize = 3;
 
 /// Bytes of an integer register.

@@ -52,8 +52,8 @@ pub struct Virt<M>(PhantomData<M>);
 
 // SAFETY: `CpuBlock` returns what `supervisor::enter` installed on the hart, hart numbers are
 // distinct, and no hart from `HARTS` on is released. `SupervisorMode` masks all interrupts that
-// a hart in supervisor mode takes; machine mode takes one, and touches nothing of ours. Panics
-// end the machine.
+// a hart in supervisor mode takes; machine mode takes one, and touches nothing of ours. The bitmap
+// is a crate's, as it is. Panics end the machine.
 unsafe impl<M: Machine> Board for Virt<M> {
     type Cell = M::Cell;
     type Interrupts = SupervisorMode;
@@ -66,9 +66,10 @@ unsafe impl<M: Machine> Board for Virt<M> {
     }
 }
 
-// SAFETY: the tables are those that every hart's `satp` names, with nothing in the window.
-// `flush_tlb` returns when every hart that joined has executed `sfence.vma`, and every hart
-// joins before it uses a mapping of the window.
+// SAFETY: the tables are those that every hart's `satp` names, with nothing in the window, and
+// memory is identity-mapped. They are a crate's, as they are, on frames that nobody else has (T1 of
+// `table-frames`). `flush_tlb` returns when every hart that joined has executed `sfence.vma`, and
+// every hart joins before it uses a mapping of the window.
 unsafe impl<M: Machine> Mmu for Virt<M> {
     type Tables = paging::Tables;
 

@@ -25,7 +25,7 @@ static BLOCKS: [CpuBlock; MAX_HARTS] = [
 ];
 
 unsafe extern "Rust" {
-    /// The image on hart 0; see [`image!`](crate::image).
+    /// The image on hart 0; see [`scenario::image!`].
     safe fn image_primary() -> !;
     /// The image on the others.
     safe fn image_secondary() -> !;

@@ -45,7 +45,7 @@ unsafe extern "C" {
 }
 
 unsafe extern "Rust" {
-    /// The image's own interrupt handler; see [`image!`](crate::image).
+    /// The image's own interrupt handler; see [`scenario::image!`].
     safe fn image_interrupted();
 }
 

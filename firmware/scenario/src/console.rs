@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Lines on the console, whole ones, and the end of an image that went wrong.
+//! Lines on the console, whole ones.
 
 use core::fmt::{self, Arguments, Write};
 use core::marker::PhantomData;

@@ -145,8 +145,8 @@ where
     P: Machine + ThisCpu + Addressable,
 {
     pcpu.pinned(|here| {
-        // SAFETY: the area is live and the caller's, its copy on this CPU is `size` bytes, which were
-        // zeroed, and other CPUs stay away from it.
+        // SAFETY: the area is live and the caller's, its copy on this CPU is `size` bytes, which
+        // were zeroed, and other CPUs stay away from it.
         let bytes = unsafe { slice::from_raw_parts(bytes_at(here.address(cookie)), size) };
         bytes.iter().all(|byte| *byte == bytes[0]).then(|| bytes[0])
     })

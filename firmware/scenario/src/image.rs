@@ -18,10 +18,9 @@ pub(crate) const MOST_CPUS: usize = 8;
 
 /// What a board's crate supplies.
 ///
-/// The image has one `static` of [`Shared`]. Start-up code calls [`primary`](crate::primary) on CPU
-/// 0, with a stack, zeroed `.bss`, and the CPU base register set; and
-/// [`secondary`](crate::secondary) on each other CPU after
-/// [`release_others`](Image::release_others), likewise.
+/// The image has one `static` of [`Shared`], by [`image!`](crate::image!). Start-up code calls
+/// `image_primary` on CPU 0, with a stack, zeroed `.bss`, and [`Board::block`] ready to answer; and
+/// `image_secondary` on each other CPU after [`release_others`](Image::release_others), likewise.
 pub trait Image: Sized + 'static {
     /// What the image calls itself: `mps3-an536`.
     const NAME: &'static str;
@@ -32,7 +31,7 @@ pub trait Image: Sized + 'static {
     /// The board: how many CPUs it has, all of which start.
     type Board: Board;
 
-    /// The board as pcpu sees it: a `Bare`.
+    /// The board as pcpu sees it: a `Bare`, or a `Mapped`.
     type Platform: Machine + ThisCpu + Addressable + Sync;
 
     /// Makes it. Called once.
@@ -44,11 +43,10 @@ pub trait Image: Sized + 'static {
     /// Ends the machine; 0 is success.
     fn exit(status: u8) -> !;
 
-    /// Starts the other CPUs, which call [`secondary`](crate::secondary). Called once, by CPU 0.
+    /// Starts the other CPUs, which call `image_secondary`. Called once, by CPU 0.
     fn release_others();
 
-    /// Makes `cpu` run its interrupt handler, which calls [`interrupted`](crate::interrupted). Does not
-    /// wait for it.
+    /// Makes `cpu` run its interrupt handler, which calls `image_interrupted`. Does not wait for it.
     fn interrupt(cpu: CpuId);
 }
 
@@ -83,7 +81,7 @@ pub struct Shared<I: Image> {
     pub(crate) begun: AtomicU32,
     /// Held while a line is written.
     pub(crate) console: Mutex<()>,
-    /// CPUs still in the crowd.
+    /// CPUs still in the first crowd; nobody asks after the second.
     pub(crate) crowd: AtomicU32,
     pub(crate) mailboxes: [Mailbox; MOST_CPUS],
     pub(crate) target: Mutex<Option<crate::mapped::Target>>,

@@ -11,9 +11,10 @@
 //!  crowd: alloc, use, hand over, free ── all ──── crowd     (CPU 0 balances as well)
 //!  interrupts into the crowd ────────────────►   handlers that count, allocate and free
 //!  mapped: map, depopulate, flush ── all ─────── probe every page, from every CPU
-//!  replay of a real kernel's boot
+//!  replay of a real kernel's boot, percpu_stats  wait
 //!  out of memory, and on again
-//!  report, percpu_stats, PASS                    wait
+//!  crowd once more ─────────── all ──────────────────── crowd
+//!  check, PASS                                   wait
 //! ```
 //!
 //! Every step checks what it did; the first thing that is not as it should be ends the machine

@@ -7,11 +7,11 @@
 //!  CPU 0: frees, trims: unmap, flush  ──── the others have interrupts masked for a while, so
 //!                                          a flush that does not wait for them is seen
 //!  all:   every probe of the area faults; the area beside it is as it was
-//!  CPU 0: the same addresses again, with other frames: zero on every CPU
+//!  CPU 0: an area there again: zero on every CPU
 //! ```
 //!
 //! And the road back: mapping fails after each number of pages in turn; then every page of the
-//! attempt faults on every CPU, and every frame is back.
+//! attempt faults on every CPU, and the same addresses serve again.
 
 use core::hint;
 

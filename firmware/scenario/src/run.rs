@@ -12,7 +12,7 @@ use crate::console::say;
 use crate::image::nr_cpus;
 use crate::{Image, Shared, crowd, exhaust, replay, statics};
 
-/// Steps of each CPU in each crowd.
+/// Steps of each CPU in the first crowd; the second has a quarter of them.
 const ROUNDS: u32 = 1_500;
 
 /// Interrupts sent to each CPU, one after the other.

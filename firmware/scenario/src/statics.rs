@@ -29,8 +29,8 @@ const NOBODY: u32 = 0xffff;
 pub fn check<I: Image>(shared: &Shared<I>, me: CpuId) {
     let pcpu = shared.pcpu();
     pcpu.pinned(|here| {
-        assert_eq!(OWNER.get(here).load(Ordering::Relaxed), NOBODY, "SV-1: an initial value");
-        assert_eq!(RATE.get(here).get(), [100, 20, 3], "SV-1: an initial value");
+        assert_eq!(OWNER.get(here).load(Ordering::Relaxed), NOBODY, "an initial value");
+        assert_eq!(RATE.get(here).get(), [100, 20, 3], "an initial value");
     });
     shared.meet();
 
@@ -42,9 +42,9 @@ pub fn check<I: Image>(shared: &Shared<I>, me: CpuId) {
 
     for cpu in pcpu.geometry().cpus() {
         let owner = OWNER.on(pcpu, cpu).expect("every possible CPU has a copy");
-        assert_eq!(owner.load(Ordering::Relaxed), cpu.get(), "SV-2: one CPU wrote another's copy");
+        assert_eq!(owner.load(Ordering::Relaxed), cpu.get(), "one CPU wrote another's copy");
     }
-    pcpu.pinned(|here| assert_eq!(RATE.get(here).get(), [me.get() as u16; 3], "SV-2"));
-    assert!(OWNER.on(pcpu, CpuId::new(nr_cpus::<I>())).is_none(), "AC-5: there is no such CPU");
+    pcpu.pinned(|here| assert_eq!(RATE.get(here).get(), [me.get() as u16; 3], "its own"));
+    assert!(OWNER.on(pcpu, CpuId::new(nr_cpus::<I>())).is_none(), "there is no such CPU");
     shared.meet();
 }

@@ -33,8 +33,8 @@ static NR_LENT: AtomicUsize = AtomicUsize::new(0);
 /// The board.
 pub struct Board;
 
-/// Takes the next `size` bytes of `limit`; nothing ever comes back. Called under the *pages* lock or
-/// at set-up, so a load and a store will do.
+/// Takes the next `size` bytes of `limit`; nothing ever comes back. Called under the *pages* lock
+/// or at set-up, so a load and a store will do.
 fn bump(used: &AtomicUsize, limit: usize, size: usize, align: usize) -> Option<usize> {
     let start = used.load(Ordering::Relaxed).next_multiple_of(align);
     let end = start.checked_add(size).filter(|&end| end <= limit)?;

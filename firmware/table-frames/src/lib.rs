@@ -2,7 +2,7 @@
 //! Page-table pages and the identity mapping, for the boards with an MMU.
 //!
 //! The tables themselves come from `page_table_multiarch`, which asks only two things of a
-//! board: pages to build tables from, and where it can see them.
+//! board: pages to build tables from, which it clears, and where it can see them.
 //!
 //! ```text
 //!  __tables_start                                     __tables_end    (link script)

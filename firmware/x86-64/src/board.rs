@@ -20,7 +20,7 @@ pub trait Machine: Send + Sync + 'static {
     const NAME: &'static str;
     /// How many processors it uses; 1 to 4, and QEMU must have as many.
     const PROCESSORS: u32;
-    /// `Up` or `SmpMmu`.
+    /// `SmpMmu`: the board is made with its page tables alone.
     type Cell;
     /// The board as pcpu sees it.
     type Platform: pcpu_core::Machine + ThisCpu + Addressable + Sync;
@@ -42,9 +42,10 @@ pub fn mapped<M: Machine>() -> Mapped<Pc<M>> {
 /// The board.
 pub struct Pc<M>(PhantomData<M>);
 
-// SAFETY: `CpuBlock` returns what `processors::enter` installed on the processor, processor numbers are
-// distinct, and no processor from `PROCESSORS` on is woken. `Eflags` masks all interrupts that the
-// exception entry lets through to anything but the end of the machine. Panics end the machine.
+// SAFETY: `CpuBlock` returns what `processors::enter` installed on the processor, processor numbers
+// are distinct, and no processor from `PROCESSORS` on is woken. `Eflags` masks all interrupts that
+// the exception entry lets through to anything but the end of the machine. The bitmap is a crate's,
+// as it is. Panics end the machine.
 unsafe impl<M: Machine> Board for Pc<M> {
     type Cell = M::Cell;
     type Interrupts = Eflags;
@@ -57,9 +58,10 @@ unsafe impl<M: Machine> Board for Pc<M> {
     }
 }
 
-// SAFETY: the tables are those that every processor's CR3 names, with nothing in the window.
-// `flush_tlb` returns when every processor that joined has executed `invlpg`, and every processor
-// joins before it uses a mapping of the window.
+// SAFETY: the tables are those that every processor's CR3 names, with nothing in the window, and
+// memory is identity-mapped. They are a crate's, as they are, on frames that nobody else has (T1 of
+// `table-frames`). `flush_tlb` returns when every processor that joined has forgotten the range, and
+// every processor joins before it uses a mapping of the window.
 unsafe impl<M: Machine> Mmu for Pc<M> {
     type Tables = paging::Tables;
 

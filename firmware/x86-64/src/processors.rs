@@ -24,7 +24,7 @@ static BLOCKS: [CpuBlock; MAX_PROCESSORS] = [
 ];
 
 unsafe extern "Rust" {
-    /// The image on processor 0; see [`image!`](crate::image).
+    /// The image on processor 0; see [`scenario::image!`].
     safe fn image_primary() -> !;
     /// The image on the others.
     safe fn image_secondary() -> !;

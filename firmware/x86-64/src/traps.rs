@@ -8,7 +8,7 @@
 //!                        gap below it shows as a double fault
 //! ```
 //!
-//! The target has no vector registers (soft float), so the entry saves the general registers that
+//! The target uses no vector registers (soft float), so the entry saves the general registers that
 //! a Rust function may change, and that is all.
 //!
 //! The table is our own: that of the crate `x86_64` is made for handlers of an ABI that only the
@@ -63,7 +63,7 @@ unsafe extern "C" {
 }
 
 unsafe extern "Rust" {
-    /// The image's own interrupt handler; see [`image!`](crate::image).
+    /// The image's own interrupt handler; see [`scenario::image!`].
     safe fn image_interrupted();
 }
 

@@ -29,8 +29,9 @@
 //! # Handlers that nothing can mask
 //! An NMI may interrupt code that has interrupts masked, half way through an update of this CPU's
 //! copy. Per-CPU operations panic there, before they touch anything. Cortex-M says by itself that an
-//! NMI or a hard fault runs. On other processors the handlers of the board say so, by
-//! `CpuBlock::enter_unmaskable`, in their first line.
+//! NMI or a hard fault runs, Arm A and R profile that an abort or an undefined instruction is being
+//! handled. Elsewhere the handlers of the board say so, by `CpuBlock::enter_unmaskable`, in their first
+//! line.
 //!
 //! # Flushing
 //! Where one instruction flushes the TLBs of all CPUs, [`Mmu::flush_tlb`] is that instruction. Where

@@ -18,8 +18,8 @@ use crate::Board;
 ///   [`PHYSICAL`](Self::PHYSICAL)` + p`, wrapping, on every CPU.
 /// - The parts that [`Tables`](Self::Tables) are made of do what they say. For the `PageTable64` of
 ///   `page_table_multiarch`, whose traits are safe ones: its `PagingMetaData` and `GenericPTE` are those
-///   of the processor, and its `PagingHandler` hands out zeroed frames of its own, and tells where
-///   they are seen.
+///   of the processor, and its `PagingHandler` hands out frames of its own, and tells where they are
+///   seen.
 /// - The other functions do what is said at each, and none unwinds.
 ///
 /// # Examples

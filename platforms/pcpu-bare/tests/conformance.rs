@@ -3,12 +3,14 @@
 
 mod board;
 
+use core::alloc::Layout;
+
 use board::{Flag, TestBoard, memory, play};
 use lock_api::RawMutex;
 use pcpu_bare::lock::{Masking, Spin};
 use pcpu_bare::{Bare, MemoryError};
 use pcpu_layout::{CpuId, PageCount};
-use pcpu_platform::{Cell, Cpus, Effort, Frames, Platform, SmpNoMmu, ThisCpu, Up};
+use pcpu_platform::{Cell, Cpus, Effort, Frames, Metadata, Platform, SmpNoMmu, ThisCpu, Up};
 
 type Small<C> = TestBoard<C, 3, 256>;
 type IndexLock = Masking<Small<SmpNoMmu>>;
@@ -128,6 +130,14 @@ fn the_index_lock_excludes_other_cpus() {
         }
     });
     assert_eq!(*COUNT.lock(), 6000);
+}
+
+#[test]
+fn records_are_aligned_to_4096_bytes_at_most() {
+    let bare = bare::<Up>(4);
+    let layout = |align| Layout::from_size_align(64, align).unwrap();
+    assert!(bare.take_metadata(layout(4096)).is_ok_and(|at| at.as_ptr().addr() % 4096 == 0));
+    assert!(bare.take_metadata(layout(8192)).is_err(), "though 40 KiB have room for it");
 }
 
 #[test]

@@ -89,7 +89,13 @@ pub fn boot(board: &Board, image: &Path, lane: Lane, limit: Duration) -> Result<
     let mut command = Command::new(board.qemu);
     command.args(COMMON.split(' ')).args(board.machine.split_whitespace());
     command.args(lane.arguments()).arg("-kernel").arg(image);
-    run(command, limit).map_err(|error| format!("{}: {error}", board.qemu).into())
+    run(command, limit).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("{} is not installed; `cargo xtask test` offers to install it", board.qemu)
+                .into()
+        }
+        _ => format!("{}: {error}", board.qemu).into(),
+    })
 }
 
 /// Runs `command` without input, for at most `limit`.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Two cores, 16 KiB of RAM in all: stacks, statics, pool, records and 16 pages of 256
-//! bytes.
+//! Two cores, 16 KiB of RAM in all: stacks, statics, pool, records and 16 pages of 256 bytes.
 //!
 //! The link script ends RAM after 16 KiB, and the stacks are the smallest that printing needs. Both
 //! cores allocate, use and free; then memory ends, and comes back.

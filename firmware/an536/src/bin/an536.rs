@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Two cores, no MMU. With the feature `try-vm`: two cores that claim an MMU, which does not compile.
+//! Two cores, no MMU. With the feature `try-vm` they claim to have one, which does not compile.
 #![no_std]
 #![no_main]
 

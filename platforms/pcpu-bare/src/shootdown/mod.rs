@@ -29,12 +29,15 @@
 //! masked. A CPU that waits elsewhere with interrupts masked must not wait for one that
 //! flushes: that is why [`Spin`](crate::lock::Spin), which is held across shoot-downs, leaves them on.
 
-#[cfg(not(test))]
-use core::hint::spin_loop as relax;
+#[cfg(all(test, loom))]
+mod loom_model;
+mod sync;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use pcpu_layout::{CpuId, Span};
 use pcpu_platform::Addr;
-use portable_atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use sync::{AtomicBool, AtomicUsize, Ordering, fence, relax};
 
 /// The state of shoot-downs among up to `CPUS` CPUs. One for each set of page tables, in a static.
 #[derive(Debug)]
@@ -54,6 +57,7 @@ struct Mailbox {
 }
 
 impl Mailbox {
+    #[cfg(not(all(test, loom)))]
     const fn new() -> Self {
         Self {
             takes_part: AtomicBool::new(false),
@@ -70,6 +74,7 @@ impl Mailbox {
 impl<const CPUS: usize> Shootdown<CPUS> {
     /// Makes the state in which no CPU takes part.
     #[allow(clippy::new_without_default, reason = "it lives in a static")]
+    #[cfg(not(all(test, loom)))]
     pub const fn new() -> Self {
         Self {
             turn: AtomicBool::new(false),
@@ -156,7 +161,9 @@ impl<const CPUS: usize> Shootdown<CPUS> {
 
     /// Waits for the turn, and serves meanwhile: whoever has it may be waiting for this CPU.
     fn take_turn(&self, me: CpuId, forget: impl Fn(Span<Addr>)) {
-        while self.turn.swap(true, Ordering::Acquire) {
+        // Not `swap`, which writes when it fails too: loom then cannot tell which write came last.
+        let take = || self.turn.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
+        while take().is_err() {
             self.serve(me, &forget);
             relax();
         }
@@ -192,8 +199,3 @@ impl<const CPUS: usize> Shootdown<CPUS> {
             mailbox.answered.compare_exchange(before, wanted, Ordering::Release, Ordering::Relaxed);
     }
 }
-
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-use tests::relax;

@@ -68,7 +68,8 @@ struct Control {
 pub fn check(site: &Site) -> Result {
     let folder = site.metadata()?.target_directory.join("mutants");
     let copy = TreeCopy::make(site.root(), &folder.join("tree"))?;
-    let workshop = Workshop::at(copy.root(), &folder.join("build"))?;
+    // Where the images are built, for the crates of others are built there already.
+    let workshop = Workshop::at(copy.root(), &build::metadata(site)?.target_directory)?;
     let controls = pass_unchanged(&workshop)?;
 
     let mut tally = Tally::new("mutants");
