@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Ways to a copy: AC-1 to AC-6 of the behaviours that a per-CPU system has.
+//! Ways to a copy: AC-1 to AC-6 of docs/behaviours.md.
 #![cfg(target_os = "linux")]
 
 mod common;
