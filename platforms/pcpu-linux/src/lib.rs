@@ -62,6 +62,7 @@
 
 #[cfg(target_os = "linux")]
 mod host;
+pub mod local;
 
 #[cfg(target_os = "linux")]
 pub use host::{Backing, BuildError, Builder, Frame, Linux, Machine, NoMmu, Uni};
