@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pcpu_layout::IndexBy;
 use pcpu_platform::{Addr, Word};
@@ -29,11 +29,13 @@ pub(super) fn has_concurrency_ids() -> bool {
 
 /// Where the copies of one area are.
 ///
-/// Two words: the address that the area has in the unit at offset 0, and the table of units.
+/// In front what sequences use: the address that the area has in the unit at offset 0, and entry 0
+/// of the table of units.
 #[derive(Debug)]
 pub struct Copies<'t, B> {
     /// The address, with the top bit set.
     biased: usize,
+    origin: &'t AtomicUsize,
     table: &'t Table,
     by: PhantomData<fn() -> B>,
 }
@@ -51,7 +53,8 @@ impl<'t, B: By> Copies<'t, B> {
     /// [mode](super::mode()).
     #[inline]
     pub fn new(area: Addr, table: &'t Table) -> Self {
-        Self { biased: area.get() | PRESENT, table, by: PhantomData }
+        let (biased, origin) = (area.get() | PRESENT, table.origin());
+        Self { biased, origin, table, by: PhantomData }
     }
 
     /// Decides the mode, which has to be done before any table is filled. Threads have concurrency
@@ -61,10 +64,22 @@ impl<'t, B: By> Copies<'t, B> {
         HAS_CONCURRENCY_IDS.store(has_ids, Ordering::Relaxed);
     }
 
+    /// Names the copies of what lies `bytes` further on in the area.
+    #[inline]
+    #[must_use]
+    pub fn shifted(self, bytes: usize) -> Self {
+        Self { biased: self.biased + bytes, ..self }
+    }
+
     /// Returns the address of a copy that is there.
     #[inline]
     pub fn address(self, index: Index) -> Option<Addr> {
         Addr::new(self.in_unit(self.table.get(index)?))
+    }
+
+    /// Returns the table.
+    pub const fn table(self) -> &'t Table {
+        self.table
     }
 
     #[inline]
@@ -85,7 +100,7 @@ impl<'t, B: By> Copies<'t, B> {
             _ => return Err(Absent),
         };
         let area = area()?;
-        sequence(field, At { area, table: self.table.origin(), biased: self.biased })
+        sequence(field, At { area, table: self.origin, biased: self.biased })
     }
 
     /// Goes on where a sequence found no copy.
@@ -163,7 +178,7 @@ macro_rules! operation {
         /// aligned, initialised word of type `W` with exposed provenance; and it is changed only by
         /// operations of this module by the same kind of index, or where these are kept out.
         #[inline(always)]
-        pub unsafe fn $name<W: Word>($self, $($argument: $type,)* provide: &impl Provide) -> $result {
+        pub unsafe fn $name<W: Word>($self, $($argument: $type,)* provide: &dyn Provide) -> $result {
             let (sequence, atomic) = ($sequence, $atomic);
             match $self.attempt(&sequence) {
                 Ok(done) => done,

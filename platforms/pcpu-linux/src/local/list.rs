@@ -51,7 +51,7 @@ impl<'t, B: By> List<'t, B> {
     /// # Safety
     /// `node` is an address that is aligned for a pointer at the link, writable there, with exposed
     /// provenance, the caller's alone, and on no list. It is not 0.
-    pub unsafe fn push(&self, node: usize, provide: &impl Provide) -> Result<(), Busy> {
+    pub unsafe fn push(&self, node: usize, provide: &dyn Provide) -> Result<(), Busy> {
         let link = self.link;
         // SAFETY: the copy is a list's head (`new`); the node is the caller's until the commit.
         let sequence = |field, at| unsafe { Native::push(field, at, node, link) };
@@ -84,7 +84,7 @@ impl<'t, B: By> List<'t, B> {
     ///
     /// # Safety
     /// Nodes are as [`push`](Self::push) wants them.
-    pub unsafe fn pop(&self, provide: &impl Provide) -> Result<Option<usize>, Busy> {
+    pub unsafe fn pop(&self, provide: &dyn Provide) -> Result<Option<usize>, Busy> {
         let link = self.link;
         // SAFETY: the copy is a list's head; nodes stay readable (`new`).
         let sequence = |field, at| unsafe { Native::pop(field, at, link) };

@@ -108,12 +108,12 @@ impl Closed {
 }
 
 /// Provides copies as `inner` does, but for the one that is closed.
-pub(super) struct Open<'a, P> {
+pub(super) struct Open<'a> {
     pub(super) closed: &'a Closed,
-    pub(super) inner: &'a P,
+    pub(super) inner: &'a dyn Provide,
 }
 
-impl<P: Provide> Provide for Open<'_, P> {
+impl Provide for Open<'_> {
     fn provide(&self, index: Index) -> Result<(), NotProvided> {
         if self.closed.index.load(Ordering::SeqCst) == Closed::number(index) {
             return Err(NotProvided::Closed);

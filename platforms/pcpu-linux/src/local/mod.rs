@@ -64,7 +64,7 @@ pub use mode::{Mode, Reason, Registrar, Sequence, Tested, mode};
 pub use stack::Stack;
 pub use system::nr_indexes;
 pub use table::{Index, Table};
-pub use way::{NotProvided, Provide};
+pub use way::{NotProvided, Provide, here};
 
 /// Decides the mode.
 fn decide() -> Mode {

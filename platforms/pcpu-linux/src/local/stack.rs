@@ -57,7 +57,7 @@ impl<'t, B: By> Stack<'t, B> {
     ///
     /// # Errors
     /// [`Busy`]; nothing was done.
-    pub fn push(&self, value: usize, provide: &impl Provide) -> Result<bool, Busy> {
+    pub fn push(&self, value: usize, provide: &dyn Provide) -> Result<bool, Busy> {
         let limit = self.limit;
         // SAFETY: the copy is a stack with room for `limit` words (`new`).
         let sequence = |field, at| unsafe { Native::stack_push(field, at, limit, value) };
@@ -72,7 +72,7 @@ impl<'t, B: By> Stack<'t, B> {
     ///
     /// # Errors
     /// [`Busy`]; nothing was done.
-    pub fn append(&self, words: &[usize], provide: &impl Provide) -> Result<bool, Busy> {
+    pub fn append(&self, words: &[usize], provide: &dyn Provide) -> Result<bool, Busy> {
         let limit = self.limit;
         if words.len() > MOST_AT_ONCE {
             return Ok(false);
@@ -90,7 +90,7 @@ impl<'t, B: By> Stack<'t, B> {
     ///
     /// # Errors
     /// [`Busy`]; nothing was done.
-    pub fn pop(&self, provide: &impl Provide) -> Result<Option<usize>, Busy> {
+    pub fn pop(&self, provide: &dyn Provide) -> Result<Option<usize>, Busy> {
         // SAFETY: the copy is a stack (`new`).
         let sequence = |field, at| unsafe { Native::stack_pop(field, at) };
         let (value, before) = self.done(provide, sequence, |nr| {
@@ -129,7 +129,7 @@ impl<'t, B: By> Stack<'t, B> {
 
     fn done<R>(
         &self,
-        provide: &impl Provide,
+        provide: &dyn Provide,
         sequence: impl Fn(super::arch::Field, super::arch::At) -> Result<R, Absent>,
         atomic: impl Fn(usize) -> R,
     ) -> Result<R, Busy> {

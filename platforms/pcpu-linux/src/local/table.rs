@@ -100,6 +100,7 @@ impl Table {
     }
 
     /// Entry 0, for sequences.
+    #[inline]
     pub(super) fn origin(&self) -> &AtomicUsize {
         &self.entries[BEFORE]
     }

@@ -53,6 +53,19 @@ pub(super) fn way<B: By>(table: &Table, provide: &dyn Provide, hop: &mut Option<
     }
 }
 
+/// Returns the index that the calling thread has at this moment, or [`Index::STRAY`] if it can
+/// have none. It may be another one by the time the answer is used.
+///
+/// # Context
+/// Any. Registers the thread where pcpu does that.
+pub fn here<B: By>() -> Index {
+    #[cfg(sequences)]
+    if let Some(Mode::Sequences(_)) = decided() {
+        return registered_here::<B>();
+    }
+    index_now(B::INDEX)
+}
+
 fn index_now(by: IndexBy) -> Index {
     Index::new(super::system::current(by))
 }
@@ -112,6 +125,24 @@ fn with_sequences<B: By>(table: &Table, provide: &dyn Provide, hop: &mut Option<
             Way::Again
         }),
     }
+}
+
+/// The index in the thread's area.
+#[cfg(sequences)]
+fn registered_here<B: By>() -> Index {
+    use super::copies::has_concurrency_ids;
+    use super::rseq::area::{self, Id};
+    use super::rseq::{Registered, register_this_thread};
+
+    if B::INDEX == IndexBy::Node {
+        return index_now(IndexBy::Node);
+    }
+    if area::read(Id::Cpu) < 0 && register_if_own(register_this_thread) == Registered::No {
+        return Index::STRAY;
+    }
+    let by_id = B::INDEX == IndexBy::ConcurrencyId && has_concurrency_ids();
+    let id = area::read(if by_id { Id::Concurrency } else { Id::Cpu });
+    u32::try_from(id).map_or(Index::STRAY, Index::new)
 }
 
 #[cfg(not(sequences))]
