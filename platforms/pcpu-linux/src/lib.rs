@@ -66,3 +66,9 @@ pub mod local;
 
 #[cfg(target_os = "linux")]
 pub use host::{Backing, BuildError, Builder, Frame, Linux, Machine, NoMmu, Uni};
+
+/// Returns the size of the system's pages in bytes.
+#[cfg(target_os = "linux")]
+pub fn system_page_size() -> usize {
+    rustix::param::page_size()
+}

@@ -281,6 +281,18 @@ impl<P: Machine, A: Addressing> Pcpu<P, A> {
         self.at(value, cpu)
     }
 
+    /// Returns where a static's value is in the unit at offset 0, if its template is in one of the
+    /// pool's images.
+    #[cfg(all(feature = "linux", target_os = "linux"))]
+    #[inline]
+    pub(crate) fn area_of<K: crate::statics::Definition>(&self) -> Option<Addr> {
+        let template = K::template().addr();
+        match self.own.offset_of(template) {
+            Some(offset) => Addr::new(self.base.wrapping_add(offset)),
+            None => Addr::new(self.registry.find(template)?),
+        }
+    }
+
     /// Adds a CPU's unit offset.
     #[inline]
     fn at(&self, value: usize, cpu: CpuId) -> Option<Addr> {

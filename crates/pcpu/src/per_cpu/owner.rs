@@ -46,7 +46,11 @@ impl<T> Owner<T> {
     }
 
     /// Of an area that is constructed copy by copy.
-    pub(super) fn constructed(home: Arc<Home>, area: Addr, constructor: Box<Constructor<T>>) -> Self {
+    pub(super) fn constructed(
+        home: Arc<Home>,
+        area: Addr,
+        constructor: Box<Constructor<T>>,
+    ) -> Self {
         let (building, builder) = (Mutex::new(()), Mutex::new(None));
         let made = Made { table: Table::new(), constructor, building, builder };
         Self { home, area, made: Some(Box::new(made)) }
@@ -69,9 +73,9 @@ impl<T> Owner<T> {
 
     /// The copies that are there.
     pub(super) fn copies(&self) -> impl Iterator<Item = (CpuId, Index, *mut T)> + '_ {
-        self.table().present().filter_map(|(index, unit)| {
-            Some((self.home.cpu_of(index)?, index, self.in_unit(unit)))
-        })
+        self.table()
+            .present()
+            .filter_map(|(index, unit)| Some((self.home.cpu_of(index)?, index, self.in_unit(unit))))
     }
 
     fn in_unit(&self, unit: usize) -> *mut T {

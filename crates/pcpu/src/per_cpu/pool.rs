@@ -156,7 +156,7 @@ pub struct PoolBuilder<B = Cpu> {
 impl<B: By> PoolBuilder<B> {
     /// Names the pool, for whoever looks.
     pub fn name(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.name);
+        self.name = String::from(name);
         self
     }
 

@@ -129,7 +129,9 @@ impl<T: Send + 'static> PerCpu<T> {
     ///
     /// # Errors
     /// [`NewError`].
-    pub fn from_fn(constructor: impl Fn(CpuId) -> T + Send + Sync + 'static) -> Result<Self, NewError> {
+    pub fn from_fn(
+        constructor: impl Fn(CpuId) -> T + Send + Sync + 'static,
+    ) -> Result<Self, NewError> {
         Self::from_fn_in(Pool::global().map_err(NewError::Pool)?, constructor)
     }
 }
