@@ -43,6 +43,15 @@ A trace of your own making has one operation a line:
 
 Exit codes: 0 every check held, 1 a check failed, 2 bad usage or unreadable input.";
 
+#[cfg(target_os = "linux")]
+const AFTER_DOCTOR: &str = "\
+Examples:
+  pcpu doctor                                of a process started like this one
+  docker run ... pcpu doctor                 of one in a container
+  pcpu doctor --json | jq -r .mode
+
+Exit code: 0, whatever was found.";
+
 /// Looks into per-CPU memory: replays real allocation traces through pcpu's allocator.
 #[derive(Debug, Parser)]
 #[command(
@@ -73,6 +82,15 @@ pub enum Command {
     /// disjoint from all others and kept its contents.
     #[command(after_help = AFTER_REPLAY)]
     Replay(Box<ReplayArgs>),
+    /// Says how programs work on per-CPU memory here, and what would make it better
+    ///
+    /// The mode of operations on the running CPU's copy (restartable sequences, or atomic
+    /// instructions and why), who registers threads with the kernel, what a test of the kernel saw,
+    /// what else the kernel offers, processors and memory; and advice for each of these that is not
+    /// as good as it could be.
+    #[cfg(target_os = "linux")]
+    #[command(after_help = AFTER_DOCTOR)]
+    Doctor(DoctorArgs),
     /// Prints a completion script for a shell
     #[command(after_help = AFTER_COMPLETIONS)]
     Completions {
@@ -107,6 +125,15 @@ pub struct ReplayArgs {
     /// What to print.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `pcpu doctor`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags that choose machines.

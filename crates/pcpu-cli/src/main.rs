@@ -19,6 +19,8 @@ mod area;
 mod args;
 mod by_id;
 mod cells;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod embedded;
 mod json;
 mod plan;
@@ -27,6 +29,8 @@ mod replay;
 mod row;
 mod size;
 mod spark;
+#[cfg(target_os = "linux")]
+mod system;
 mod table;
 mod timing;
 mod trace;
@@ -65,6 +69,8 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> ExitCode {
     let done = match command {
         Command::Replay(args) => return finish(replay::run(args)),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(args) => doctor::run(args),
         Command::Completions { shell } => print(|out| {
             clap_complete::generate(*shell, &mut Cli::command(), "pcpu", out);
             Ok(())
