@@ -79,6 +79,12 @@ pub fn allowed_cpus() -> Option<Vec<usize>> {
     Some((0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).collect())
 }
 
+/// The numbers of the CPUs that share a core with `cpu`, itself among them, if the system says so.
+pub fn siblings(cpu: usize) -> Option<Vec<usize>> {
+    let file = Path::new(CPU_DIR).join(format!("cpu{cpu}/topology/thread_siblings_list"));
+    parse_list(fs::read_to_string(file).ok()?.trim())
+}
+
 fn listed(dir: &str, file: &str) -> Option<usize> {
     let text = fs::read_to_string(Path::new(dir).join(file)).ok()?;
     Some(parse_list(text.trim())?.len())
