@@ -5,6 +5,7 @@
 //!  builder ──► machine ─┬─ topology     who is possible, and near whom
 //!                       ├─ space        which addresses are whose            no unsafe code
 //!                       ├─ reservation  the system calls                     unsafe
+//!                       ├─ policy       from which node
 //!                       └─ pages, memory, this_cpu: the unsafe traits        unsafe
 //! ```
 
@@ -13,6 +14,7 @@ mod machine;
 mod memory;
 mod page_set;
 mod pages;
+mod policy;
 mod reservation;
 mod space;
 mod this_cpu;

@@ -97,6 +97,13 @@ impl CpuMap {
         self.possible.len() as u32
     }
 
+    /// Says whether CPUs are on different nodes.
+    pub(super) fn has_nodes(&self) -> bool {
+        let mut nodes = self.node_of.iter().flatten();
+        let first = nodes.next();
+        nodes.any(|node| Some(node) != first)
+    }
+
     /// Returns the CPU that stands for `running`, a number of the system's.
     pub(super) fn standing_for(&self, running: usize) -> CpuId {
         match self.possible.binary_search_by_key(&running, |cpu| cpu.index()) {
