@@ -60,8 +60,10 @@
 //! Where the target is not Linux, the crate is empty.
 #![deny(unsafe_code)]
 
+mod build_error;
 #[cfg(target_os = "linux")]
 mod host;
 
+pub use build_error::BuildError;
 #[cfg(target_os = "linux")]
-pub use host::{Backing, BuildError, Builder, Frame, Linux, Machine, NoMmu, Uni};
+pub use host::{Backing, Builder, Frame, Linux, Machine, NoMmu, Uni};
