@@ -63,6 +63,10 @@
 mod build_error;
 #[cfg(target_os = "linux")]
 mod host;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
+mod pins;
 
 pub use build_error::BuildError;
 #[cfg(target_os = "linux")]

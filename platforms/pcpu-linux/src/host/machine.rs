@@ -18,8 +18,8 @@ use pcpu_platform::{Addr, Cpus, Event, Observer, Platform, SmpMmu, SmpNoMmu, Up}
 use super::builder::Builder;
 use super::reservation::{Backing, Reservation};
 use super::space::AddressSpace;
-use super::this_cpu::Pins;
 use super::topology::CpuMap;
+use crate::pins::Pins;
 
 /// The function that hears of events.
 pub(super) type ObserverFn = Box<dyn Fn(&Event) + Send + Sync>;
