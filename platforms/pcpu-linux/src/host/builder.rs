@@ -9,8 +9,8 @@ use rustix::process::{Resource, getrlimit};
 
 use super::machine::{Machine, ObserverFn, Parts};
 use super::reservation::{Backing, Refused, Reservation};
-use super::topology::{CpuMap, MAX_CPUS};
-use crate::BuildError;
+use super::topology::CpuMap;
+use crate::{BuildError, MAX_CPUS};
 
 /// The smallest page of a machine without an MMU, in bytes.
 const MIN_PAGE_SIZE: usize = 256;
