@@ -1,30 +1,41 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Pools on this Linux process: the one place where `pcpu` names a platform.
+//! Pools in this process: the one place where `pcpu` names a platform.
 //!
-//! Every possible CPU of the machine gets a unit; memory is committed page by page as areas need
-//! it and returned when they are gone (the vm back end).
+//! On Linux every possible CPU of the machine gets a unit; memory is committed page by page as
+//! areas need it and returned when they are gone (the vm back end). On other systems CPUs are
+//! numbers that threads get in turn, and chunks come from the program's heap, whole (the km back
+//! end); see [`Portable`](pcpu_linux::Portable). Which of the two is [`Host`].
 
 use core::fmt;
 
 use pcpu_core::{Allocator, Config, SetupError};
-use pcpu_linux::{BuildError, Linux};
+use pcpu_linux::BuildError;
 
 use crate::Pcpu;
 
+/// This process as a machine.
+#[cfg(target_os = "linux")]
+pub type Host = pcpu_linux::Linux;
+
+/// This process as a machine.
+#[cfg(not(target_os = "linux"))]
+pub type Host = pcpu_linux::Portable;
+
 /// A pool of per-CPU memory in this process.
-pub type Pool = Allocator<Linux>;
+pub type Pool = Allocator<Host>;
 
 /// Why a pool could not be made. Nothing is kept then.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// The process cannot have the addresses, or the configuration does not suit this system.
+    /// The process cannot have the addresses, or the configuration does not suit this system. Only
+    /// on Linux.
     Platform(BuildError),
     /// The pool could not be set up.
     Setup(SetupError),
 }
 
-/// Makes a pool with the system's possible CPUs and nodes.
+/// Makes a pool with the system's possible CPUs and nodes, as far as they are known.
 ///
 /// # Context
 /// May sleep: asks the system for addresses and for the first chunk's memory.
@@ -40,7 +51,8 @@ pub fn pool(config: &Config) -> Result<Pool, PoolError> {
     Ok(pool)
 }
 
-/// Makes a pool, as [`pool`] does, that carries the program's [static variables](crate::statics!).
+/// Makes a pool, as [`pool`] does, that carries the program's [static variables](crate::statics!),
+/// where these [work](crate::statics!#where-it-works); elsewhere it carries none.
 ///
 /// # Context
 /// As for [`pool`].
@@ -50,14 +62,21 @@ pub fn pool(config: &Config) -> Result<Pool, PoolError> {
 ///
 /// # Examples
 /// See [`Pcpu`].
-pub fn pcpu(config: &Config) -> Result<Pcpu<Linux>, PoolError> {
+pub fn pcpu(config: &Config) -> Result<Pcpu<Host>, PoolError> {
     let pcpu = Pcpu::new(platform(config)?, config).map_err(PoolError::Setup)?;
     pcpu.enable_balance();
     Ok(pcpu)
 }
 
-fn platform(config: &Config) -> Result<Linux, PoolError> {
-    Linux::builder().page_size(config.page_size).build().map_err(PoolError::Platform)
+#[cfg(target_os = "linux")]
+fn platform(config: &Config) -> Result<Host, PoolError> {
+    Host::builder().page_size(config.page_size).build().map_err(PoolError::Platform)
+}
+
+/// Pages that are not the machine's own are refused at set-up.
+#[cfg(not(target_os = "linux"))]
+fn platform(_config: &Config) -> Result<Host, PoolError> {
+    Ok(Host::new())
 }
 
 impl fmt::Display for PoolError {

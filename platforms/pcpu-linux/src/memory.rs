@@ -11,9 +11,11 @@ use core::ptr;
 
 use pcpu_platform::Addr;
 
-/// Implements [`Memory`](pcpu_platform::Memory), [`Addressable`](pcpu_platform::Addressable) and
-/// [`Metadata`](pcpu_platform::Metadata) for a machine whose addresses are the process's own.
-/// Whoever invokes it proves that they are, and that their provenance was exposed.
+/// Implements [`Memory`](pcpu_platform::Memory) and [`Metadata`](pcpu_platform::Metadata) for
+/// a machine whose addresses are the process's own. Whoever invokes it proves that they are, and that
+/// their provenance was exposed; which makes the machine
+/// [`Addressable`](pcpu_platform::Addressable). That is written out beside the invocation, because
+/// compilers show it to those whose machine is not, and should not show them this macro.
 macro_rules! memory_of_process {
     (unsafe impl $(<$cell:ident>)? for $machine:ty) => {
         const _: () = {
@@ -21,7 +23,7 @@ macro_rules! memory_of_process {
             use core::ptr::NonNull;
             use std::alloc;
 
-            use pcpu_platform::{Addr, Addressable, Memory, Metadata, NoMetadata};
+            use pcpu_platform::{Addr, Memory, Metadata, NoMetadata};
             use $crate::memory::pointer;
 
             // SAFETY: each function is one call that does what its name says to `len` bytes from
@@ -49,10 +51,6 @@ macro_rules! memory_of_process {
                     unsafe { pointer(at).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
                 }
             }
-
-            // SAFETY: `pointer` is what the functions above use, and addresses are the process's
-            // own.
-            unsafe impl $(<$cell>)? Addressable for $machine {}
 
             // SAFETY: the program's allocator gives memory that is valid for `layout`, zeroed, and
             // the caller's alone, usable from every thread.

@@ -53,7 +53,7 @@ pub use registered::{RegisterError, Registered};
 ///
 /// # Examples
 /// ```
-/// # #[cfg(all(feature = "linux", target_os = "linux"))]
+/// # #[cfg(all(feature = "std", target_os = "linux"))]
 /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
 /// use core::cell::Cell;
 /// use pcpu::Config;
@@ -72,7 +72,7 @@ pub use registered::{RegisterError, Registered};
 /// assert_eq!(served, 1);
 /// # Ok(())
 /// # }
-/// # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+/// # #[cfg(not(all(feature = "std", target_os = "linux")))]
 /// # fn main() {}
 /// ```
 pub struct Pcpu<P: Machine, A: Addressing = Table<'static>> {

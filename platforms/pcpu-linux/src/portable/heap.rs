@@ -16,7 +16,7 @@ use core::ptr;
 use std::alloc;
 
 use pcpu_layout::{NodeId, PageCount};
-use pcpu_platform::{Addr, Effort, Frames, NoPages};
+use pcpu_platform::{Addr, Addressable, Effort, Frames, NoPages};
 
 use super::book::PAGE_SIZE;
 use super::machine::Portable;
@@ -68,6 +68,9 @@ unsafe impl Frames for Portable {
 // SAFETY: every address that may be used lies in a run, an allocation of the process, whose
 // provenance was exposed (H3).
 memory_of_process!(unsafe impl for Portable);
+
+// SAFETY: the same; it is what the functions of `Memory` do.
+unsafe impl Addressable for Portable {}
 
 // SAFETY: handles share their pins; a thread's number is below that of the CPUs; `current` asks the
 // pins first.
