@@ -22,6 +22,12 @@ pub trait Word: sealed::Sealed + Copy + Default + PartialEq {
     /// Lends the value's bytes, in memory order, to `body`, and returns the value they hold then.
     #[must_use]
     fn through_bytes(self, body: impl FnOnce(&mut [u8])) -> Self;
+    /// Returns the value in the low bits of a wide word, zeros above.
+    #[must_use]
+    fn to_bits(self) -> u64;
+    /// Returns the value that the low bits of a wide word are.
+    #[must_use]
+    fn from_bits(bits: u64) -> Self;
 }
 
 macro_rules! word {
@@ -37,6 +43,14 @@ macro_rules! word {
                 let mut bytes = self.to_ne_bytes();
                 body(&mut bytes);
                 Self::from_ne_bytes(bytes)
+            }
+            #[inline]
+            fn to_bits(self) -> u64 {
+                self as u64
+            }
+            #[inline]
+            fn from_bits(bits: u64) -> Self {
+                bits as $t
             }
         }
     )*};

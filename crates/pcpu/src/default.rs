@@ -8,7 +8,7 @@
 
 use core::fmt;
 
-use pcpu_core::{Allocator, Config, SetupError};
+use pcpu_core::{Allocator, AttachError, Config, SetupError};
 use pcpu_linux::BuildError;
 
 use crate::Pcpu;
@@ -33,6 +33,8 @@ pub enum PoolError {
     Platform(BuildError),
     /// The pool could not be set up.
     Setup(SetupError),
+    /// There is no memory for the first CPU's copies.
+    Attach(AttachError),
 }
 
 /// Makes a pool with the system's possible CPUs and nodes, as far as they are known.
@@ -84,6 +86,7 @@ impl fmt::Display for PoolError {
         match self {
             Self::Platform(error) => error.fmt(f),
             Self::Setup(error) => error.fmt(f),
+            Self::Attach(error) => error.fmt(f),
         }
     }
 }

@@ -55,8 +55,18 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(all(feature = "std", target_os = "linux"))]
+extern crate std;
+
 mod local;
+#[cfg(all(feature = "std", target_os = "linux"))]
+mod per_cpu;
 mod statics;
+
+#[cfg(all(feature = "std", target_os = "linux"))]
+pub use per_cpu::{
+    Bits, Field, NewError, Number, PerCpu, PerCpuSlice, Pool, PoolBuilder, Scalar, This,
+};
 
 pub use local::{Pcpu, Pinned, RegisterError, Registered};
 pub use statics::{AccessError, Image, MAX_ALIGN, Static};
@@ -77,6 +87,10 @@ pub use {pcpu_layout as layout, pcpu_platform as platform};
 
 #[cfg(feature = "std")]
 pub mod default;
+#[cfg(all(feature = "std", target_os = "linux"))]
+pub use pcpu_linux::local::{
+    By, ConcurrencyId, Cpu, Mode, Node, Reason, Registrar, Sequence, Tested, mode,
+};
 
 /// The README's programs are compiled and run with the documentation's tests. One has statics.
 #[cfg(all(doctest, feature = "std", target_os = "linux"))]

@@ -23,7 +23,7 @@
 //! | `console` | semihosting: text, exit |
 //! | `board` | what `pcpu-bare` and `scenario` ask |
 //!
-//! An image is a [`Machine`] and [`scenario::image!`].
+//! The image is one line: [`scenario::image!`].
 #![no_std]
 
 mod board;
@@ -34,7 +34,7 @@ mod gic;
 mod paging;
 mod start;
 
-pub use board::{Machine, Virt, mapped};
+pub use board::Virt;
 
 #[panic_handler]
 fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {

@@ -19,7 +19,6 @@
 
 mod console;
 mod gic;
-mod memory;
 mod mpu;
 mod start;
 mod vectors;
@@ -67,7 +66,7 @@ where
 
     fn platform() -> Bare<Self> {
         const { assert!(CORES as usize <= MAX_CORES, "the machine has two cores") };
-        let Memory { pages, records } = memory::for_allocator();
+        let Memory { pages, records } = Memory::set_aside();
         // SAFETY: RAM that the link script leaves to nobody else, the same for every CPU.
         let bare = unsafe { Bare::new(Self(PhantomData), pages, records) };
         bare.expect("the link script sets memory aside")

@@ -20,7 +20,6 @@
 
 mod clint;
 mod console;
-mod memory;
 mod start;
 mod trap;
 
@@ -67,7 +66,7 @@ where
 
     fn platform() -> Bare<Self> {
         const { assert!(HARTS as usize <= MAX_HARTS, "the link script has stacks for four harts") };
-        let Memory { pages, records } = memory::for_allocator();
+        let Memory { pages, records } = Memory::set_aside();
         // SAFETY: RAM that the link script leaves to nobody else, the same for every CPU.
         let bare = unsafe { Bare::new(Self(PhantomData), pages, records) };
         bare.expect("the link script sets memory aside")

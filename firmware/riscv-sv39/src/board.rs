@@ -31,7 +31,7 @@ pub trait Machine: Send + Sync + 'static {
 
 /// The board without a mapper.
 pub fn flat<M: Machine>() -> Bare<Virt<M>> {
-    let Memory { pages, records } = memory();
+    let Memory { pages, records } = Memory::set_aside();
     // SAFETY: RAM that the link script leaves to nobody else, identity-mapped for every CPU.
     let bare = unsafe { Bare::new(Virt(PhantomData), pages, records) };
     bare.expect("the link script sets memory aside")
@@ -39,7 +39,7 @@ pub fn flat<M: Machine>() -> Bare<Virt<M>> {
 
 /// The board with its page tables.
 pub fn mapped<M: Machine>() -> Mapped<Virt<M>> {
-    let Memory { pages, records } = memory();
+    let Memory { pages, records } = Memory::set_aside();
     let tables = supervisor::TABLES.lock().take().expect("the tables are handed over once");
     // SAFETY: RAM that the link script leaves to nobody else, identity-mapped for every CPU; nobody
     // else maps anything in the window.
@@ -121,20 +121,5 @@ impl<M: Machine<Platform: Mapper>> MappedImage for Virt<M> {
 
     fn probe(at: usize) -> Option<u8> {
         trap::probe(at)
-    }
-}
-
-unsafe extern "C" {
-    static __pages_start: u8;
-    static __pages_end: u8;
-    static __records_start: u8;
-    static __records_end: u8;
-}
-
-/// What the link script sets aside.
-fn memory() -> Memory {
-    Memory {
-        pages: (&raw const __pages_start).expose_provenance()..(&raw const __pages_end).addr(),
-        records: (&raw const __records_start).addr()..(&raw const __records_end).addr(),
     }
 }

@@ -10,7 +10,6 @@ use core::slice;
 use pcpu::layout::CpuId;
 use pcpu::platform::{Addr, Addressable, ThisCpu};
 use pcpu::{AllocError, Context, Cookie, Machine, Pcpu, Request};
-use portable_atomic::Ordering;
 use spin::Mutex;
 
 use crate::image::nr_cpus;
@@ -95,7 +94,6 @@ pub fn live<I: Image>(shared: &Shared<I>, me: CpuId, rounds: u32) -> u32 {
         assert_eq!(found(pcpu, &cookie, size), Some(pattern), "only its own CPU writes it");
         free(pcpu, cookie);
     }
-    shared.crowd.fetch_sub(1, Ordering::AcqRel);
     nr_areas
 }
 

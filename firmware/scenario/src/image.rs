@@ -68,6 +68,32 @@ pub struct Memory {
     pub records: Range<usize>,
 }
 
+// Only the addresses of these mean anything; there is nothing to read at the ends.
+unsafe extern "C" {
+    static __pages_start: u8;
+    static __pages_end: u8;
+    static __records_start: u8;
+    static __records_end: u8;
+}
+
+impl Memory {
+    /// Returns what the link script sets aside: the sections `.pages` and `.records`, in which
+    /// nothing lies.
+    // Inline, so that boards whose script has no such sections link without them.
+    #[inline]
+    pub fn set_aside() -> Self {
+        Self {
+            pages: span(&raw const __pages_start, &raw const __pages_end),
+            records: span(&raw const __records_start, &raw const __records_end),
+        }
+    }
+}
+
+#[inline]
+fn span(start: *const u8, end: *const u8) -> Range<usize> {
+    start.expose_provenance()..end.addr()
+}
+
 /// CPUs of an image.
 pub(crate) const fn nr_cpus<I: Image>() -> u32 {
     I::Board::NR_CPUS
@@ -81,7 +107,7 @@ pub struct Shared<I: Image> {
     pub(crate) begun: AtomicU32,
     /// Held while a line is written.
     pub(crate) console: Mutex<()>,
-    /// CPUs still in the first crowd; nobody asks after the second.
+    /// CPUs still in the first crowd.
     pub(crate) crowd: AtomicU32,
     pub(crate) mailboxes: [Mailbox; MOST_CPUS],
     pub(crate) target: Mutex<Option<crate::mapped::Target>>,

@@ -124,6 +124,7 @@ fn together<I: Image>(kind: &Kind<I>, shared: &Shared<I>, me: CpuId) {
     }
 
     let areas = crowd::live(shared, me, ROUNDS);
+    shared.crowd.fetch_sub(1, Ordering::AcqRel);
     if me == CpuId::new(0) {
         // The worker stays until the last has left, and disturbs them meanwhile.
         let sent = disturb(shared);

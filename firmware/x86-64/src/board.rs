@@ -1,57 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The board as `pcpu-bare` and the scenario see it.
 
-use core::marker::PhantomData;
 use core::ops::Range;
 
 use bitmap_allocator::BitAlloc4K;
 use pcpu_bare::arch::Eflags;
 use pcpu_bare::{Bare, Board, CpuBlock, Mapped, Mmu};
 use pcpu_layout::{CpuId, Span};
-use pcpu_platform::{Addr, Addressable, Mapper, ThisCpu};
+use pcpu_platform::{Addr, SmpMmu};
 use scenario::{Image, MappedImage, Memory};
 
 use crate::processors::SHOOTDOWN;
 use crate::{apic, devices, paging, processors, start, traps};
 
-/// What one image makes of the board.
-pub trait Machine: Send + Sync + 'static {
-    /// What the image calls itself.
-    const NAME: &'static str;
-    /// How many processors it uses; 1 to 4, and QEMU must have as many.
-    const PROCESSORS: u32;
-    /// `SmpMmu`: the board is made with its page tables alone.
-    type Cell;
-    /// The board as pcpu sees it.
-    type Platform: pcpu_core::Machine + ThisCpu + Addressable + Sync;
-
-    /// Makes it. Called once.
-    fn platform() -> Self::Platform;
-}
-
-/// The board with its page tables.
-pub fn mapped<M: Machine>() -> Mapped<Pc<M>> {
-    let Memory { pages, records } = memory();
-    let tables = processors::TABLES.lock().take().expect("the tables are handed over once");
-    // SAFETY: RAM that the link script leaves to nobody else, identity-mapped for every CPU; nobody
-    // else maps anything in the window.
-    let bare = unsafe { Bare::with_tables(Pc(PhantomData), tables, pages, records) };
-    bare.expect("the link script sets memory aside")
-}
-
-/// The board.
-pub struct Pc<M>(PhantomData<M>);
+/// The board, all its processors in use.
+pub struct Pc;
 
 // SAFETY: `CpuBlock` returns what `processors::enter` installed on the processor, processor numbers
-// are distinct, and no processor from `PROCESSORS` on is woken. `Eflags` masks all interrupts that
+// are distinct, and no processor beyond `NR_CPUS` is woken. `Eflags` masks all interrupts that
 // the exception entry lets through to anything but the end of the machine. The bitmap is a crate's,
 // as it is. Panics end the machine.
-unsafe impl<M: Machine> Board for Pc<M> {
-    type Cell = M::Cell;
+unsafe impl Board for Pc {
+    type Cell = SmpMmu;
     type Interrupts = Eflags;
     type Pages = BitAlloc4K;
 
-    const NR_CPUS: u32 = M::PROCESSORS;
+    const NR_CPUS: u32 = start::MAX_PROCESSORS as u32;
 
     fn block() -> &'static CpuBlock {
         CpuBlock::current().expect("the CPU base register is set in processors::enter")
@@ -62,7 +36,7 @@ unsafe impl<M: Machine> Board for Pc<M> {
 // memory is identity-mapped. They are a crate's, as they are, on frames that nobody else has (T1 of
 // `table-frames`). `flush_tlb` returns when every processor that joined has forgotten the range, and
 // every processor joins before it uses a mapping of the window.
-unsafe impl<M: Machine> Mmu for Pc<M> {
+unsafe impl Mmu for Pc {
     type Tables = paging::Tables;
 
     const WINDOW: Range<usize> = paging::WINDOW;
@@ -73,15 +47,19 @@ unsafe impl<M: Machine> Mmu for Pc<M> {
     }
 }
 
-impl<M: Machine> Image for Pc<M> {
-    const NAME: &'static str = M::NAME;
+impl Image for Pc {
+    const NAME: &'static str = "x86-64";
 
     type Board = Self;
-    type Platform = M::Platform;
+    type Platform = Mapped<Self>;
 
-    fn platform() -> M::Platform {
-        const { assert!(M::PROCESSORS >= 1 && M::PROCESSORS as usize <= start::MAX_PROCESSORS) };
-        M::platform()
+    fn platform() -> Mapped<Self> {
+        let Memory { pages, records } = Memory::set_aside();
+        let tables = processors::TABLES.lock().take().expect("the tables are handed over once");
+        // SAFETY: RAM that the link script leaves to nobody else, identity-mapped for every CPU;
+        // nobody else maps anything in the window.
+        let bare = unsafe { Bare::with_tables(Self, tables, pages, records) };
+        bare.expect("the link script sets memory aside")
     }
 
     fn write(text: &str) {
@@ -93,7 +71,7 @@ impl<M: Machine> Image for Pc<M> {
     }
 
     fn release_others() {
-        processors::wake_others(M::PROCESSORS);
+        processors::wake_others(Self::NR_CPUS);
     }
 
     fn interrupt(cpu: CpuId) {
@@ -101,25 +79,10 @@ impl<M: Machine> Image for Pc<M> {
     }
 }
 
-impl<M: Machine<Platform: Mapper>> MappedImage for Pc<M> {
+impl MappedImage for Pc {
     const ACKNOWLEDGES: bool = true;
 
     fn probe(at: usize) -> Option<u8> {
         traps::probe(at)
-    }
-}
-
-unsafe extern "C" {
-    static __pages_start: u8;
-    static __pages_end: u8;
-    static __records_start: u8;
-    static __records_end: u8;
-}
-
-/// What the link script sets aside.
-fn memory() -> Memory {
-    Memory {
-        pages: (&raw const __pages_start).expose_provenance()..(&raw const __pages_end).addr(),
-        records: (&raw const __records_start).addr()..(&raw const __records_end).addr(),
     }
 }

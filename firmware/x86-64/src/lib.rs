@@ -25,7 +25,7 @@
 //! | `devices` | console, exit |
 //! | `board` | what `pcpu-bare` and `scenario` ask |
 //!
-//! An image is a [`Machine`] and [`scenario::image!`].
+//! The image is one line: [`scenario::image!`].
 #![no_std]
 
 mod apic;
@@ -37,7 +37,7 @@ mod segments;
 mod start;
 mod traps;
 
-pub use board::{Machine, Pc, mapped};
+pub use board::Pc;
 
 #[panic_handler]
 fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {

@@ -69,6 +69,7 @@
 mod build_error;
 #[cfg(target_os = "linux")]
 mod host;
+pub mod local;
 mod memory;
 mod pins;
 mod portable;
@@ -80,3 +81,9 @@ pub use portable::Portable;
 
 /// The most CPUs a machine may have. No system has more, and a wrong number must not cost gigabytes.
 const MAX_CPUS: u32 = 65_536;
+
+/// Returns the size of the system's pages in bytes.
+#[cfg(target_os = "linux")]
+pub fn system_page_size() -> usize {
+    rustix::param::page_size()
+}

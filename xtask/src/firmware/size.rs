@@ -179,16 +179,20 @@ fn compare(written: &[(String, u64)], measured: &[(String, u64)]) -> Result {
     Err(format!("{faults}; if it is worth it: cargo xtask firmware size --bless").into())
 }
 
+/// The document up to the first mark, the table, and the document from the second mark on.
+fn cut(document: &str) -> Result<(&str, &str, &str)> {
+    let lacks = |mark: &str| format!("{DOCUMENT} lacks the mark {mark}");
+    let (before, rest) = document.split_once(BEGIN).ok_or_else(|| lacks(BEGIN))?;
+    let (table, after) = rest.split_once(END).ok_or_else(|| lacks(END))?;
+    Ok((before, table.trim_start(), after))
+}
+
 fn written(document: &str) -> Result<&str> {
-    let (_, rest) = document.split_once(BEGIN).ok_or(format!("{DOCUMENT} lacks the first mark"))?;
-    let (table, _) = rest.split_once(END).ok_or(format!("{DOCUMENT} lacks the second mark"))?;
-    Ok(table.trim_start())
+    Ok(cut(document)?.1)
 }
 
 fn replaced(document: &str, table: &str) -> Result<String> {
-    let lacks = |mark: &str| format!("{DOCUMENT} lacks the mark {mark}");
-    let (before, rest) = document.split_once(BEGIN).ok_or_else(|| lacks(BEGIN))?;
-    let (_, after) = rest.split_once(END).ok_or_else(|| lacks(END))?;
+    let (before, _, after) = cut(document)?;
     Ok(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
 }
 

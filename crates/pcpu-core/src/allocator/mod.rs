@@ -157,6 +157,12 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         }
     }
 
+    /// Says whether the first chunk's pages are the back end's, backed for attached CPUs only.
+    /// Never with km, which the compiler knows.
+    fn is_first_mapped(&self) -> bool {
+        self.reclaims() && matches!(*self.boot, setup::BootMemory::Mapped { .. })
+    }
+
     /// Real pages that `pages` page indexes are in all attached units together.
     fn in_attached_units(&self, pages: PageCount) -> PageCount {
         PageCount::new(pages.get() * self.attached.len())

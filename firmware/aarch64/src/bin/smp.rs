@@ -3,21 +3,4 @@
 #![no_std]
 #![no_main]
 
-use aarch64_board::{Machine, Virt, mapped};
-use pcpu_bare::Mapped;
-use pcpu_platform::SmpMmu;
-
-enum Smp {}
-
-impl Machine for Smp {
-    const NAME: &'static str = "aarch64";
-    const CORES: u32 = 4;
-    type Cell = SmpMmu;
-    type Platform = Mapped<Virt<Self>>;
-
-    fn platform() -> Self::Platform {
-        mapped()
-    }
-}
-
-scenario::image!(mapped Virt<Smp>);
+scenario::image!(mapped aarch64_board::Virt);

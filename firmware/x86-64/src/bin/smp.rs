@@ -3,21 +3,4 @@
 #![no_std]
 #![no_main]
 
-use pcpu_bare::Mapped;
-use pcpu_platform::SmpMmu;
-use x86_64_board::{Machine, Pc, mapped};
-
-enum Smp {}
-
-impl Machine for Smp {
-    const NAME: &'static str = "x86-64";
-    const PROCESSORS: u32 = 4;
-    type Cell = SmpMmu;
-    type Platform = Mapped<Pc<Self>>;
-
-    fn platform() -> Self::Platform {
-        mapped()
-    }
-}
-
-scenario::image!(mapped Pc<Smp>);
+scenario::image!(mapped x86_64_board::Pc);

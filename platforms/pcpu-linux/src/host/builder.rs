@@ -4,6 +4,7 @@
 use core::fmt;
 use std::fs;
 
+use pcpu_layout::IndexBy;
 use pcpu_platform::{Cell, Event, SmpMmu, SmpNoMmu, Up};
 use rustix::process::{Resource, getrlimit};
 
@@ -38,6 +39,7 @@ const fn by_width(wide: u64, narrow: usize) -> usize {
 #[must_use = "a description does nothing before it is built"]
 pub struct Builder {
     cpus: Option<u32>,
+    copies: Option<IndexBy>,
     nodes: Option<u32>,
     page_size: Option<usize>,
     address_space: Option<usize>,
@@ -51,6 +53,14 @@ impl Builder {
     /// are as many. Default: the system's possible CPUs.
     pub fn cpus(mut self, nr_cpus: u32) -> Self {
         self.cpus = Some(nr_cpus);
+        self
+    }
+
+    /// Makes the machine's CPUs stand for what copies are indexed by in [`local`](crate::local): a CPU
+    /// for each number, without gaps, and one more, the last, for strays. Instead of
+    /// [`cpus`](Self::cpus).
+    pub fn copies(mut self, by: IndexBy) -> Self {
+        self.copies = Some(by);
         self
     }
 
@@ -150,7 +160,7 @@ impl Builder {
                 return Err(BuildError::Cpus { asked, most: MAX_CPUS });
             }
             Some(asked) => CpuMap::pretend(asked),
-            None => CpuMap::of_system(),
+            None => self.copies.map_or_else(CpuMap::of_system, CpuMap::of_copies),
         };
         let nr_cpus = cpus.nr_possible();
         match self.nodes {
@@ -158,7 +168,7 @@ impl Builder {
                 Err(BuildError::Nodes { asked, cpus: nr_cpus })
             }
             Some(asked) => Ok(cpus.on_pretended_nodes(asked)),
-            None if self.cpus.is_none() => Ok(cpus.on_system_nodes()),
+            None if self.cpus.is_none() && self.copies.is_none() => Ok(cpus.on_system_nodes()),
             None => Ok(cpus),
         }
     }
@@ -201,6 +211,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("cpus", &self.cpus)
+            .field("copies", &self.copies)
             .field("nodes", &self.nodes)
             .field("page_size", &self.page_size)
             .field("address_space", &self.address_space)

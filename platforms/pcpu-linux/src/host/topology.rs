@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use pcpu_layout::geometry::Topology;
-use pcpu_layout::{CpuId, NodeId};
+use pcpu_layout::{CpuId, IndexBy, NodeId};
 
 use crate::MAX_CPUS;
 
@@ -43,6 +43,28 @@ impl CpuMap {
             },
             Self::from_ids,
         )
+    }
+
+    /// One for each number that copies can be indexed by, from 0 on and without gaps, and one more
+    /// for strays. CPUs are on the system's nodes; nodes are themselves; concurrency ids, which move
+    /// about, are nowhere.
+    pub(super) fn of_copies(by: IndexBy) -> Self {
+        match by {
+            IndexBy::Cpu => {
+                let system = Self::of_system().on_system_nodes();
+                let mut map = Self::pretend(system.nr_cpu_ids() + 1);
+                map.node_of[..system.node_of.len()].copy_from_slice(&system.node_of);
+                map
+            }
+            IndexBy::Node => {
+                let nr_nodes = system_nodes().iter().map(|(node, _)| node.get() + 1).max();
+                let nr_nodes = nr_nodes.unwrap_or(1);
+                let mut map = Self::pretend(nr_nodes + 1);
+                (0..nr_nodes).for_each(|n| map.node_of[n as usize] = Some(NodeId::new(n)));
+                map
+            }
+            _ => Self::pretend(Self::of_system().nr_cpu_ids() + 1),
+        }
     }
 
     /// Puts the CPUs on the nodes that the system says they are on.
@@ -148,6 +170,19 @@ mod tests {
         for bad in ["x", "3-1", "0-", "1,1", "4,2", "0-4294967295", "0-65536"] {
             assert_eq!(parse_list(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn copies_have_no_gaps_and_one_more_for_strays() {
+        let system = CpuMap::of_system().on_system_nodes();
+        let map = CpuMap::of_copies(IndexBy::Cpu);
+        assert_eq!(map.nr_possible(), system.nr_cpu_ids() + 1);
+        for cpu in (0..system.nr_cpu_ids()).map(CpuId::new) {
+            assert_eq!(map.node_of(cpu), system.node_of(cpu));
+        }
+        assert_eq!(CpuMap::of_copies(IndexBy::ConcurrencyId).nr_possible(), map.nr_possible());
+        let nodes = CpuMap::of_copies(IndexBy::Node);
+        assert!(nodes.nr_possible() >= 2 && nodes.node_of(CpuId::new(0)).is_some());
     }
 
     #[test]

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where the copies are, by index; 0 where there is none.
+//!
+//! ```text
+//!   -4   -3   -2   -1    0    1    2    3   ...
+//!  │ 0 │stray│ 0 │ 0 │unit│ 0  │unit│unit│ ...     an entry: the unit's offset, top bit set
+//!          │    └──┴─ what an area says of a thread that is not registered
+//!          └─ the copy of threads that cannot be registered
+//! ```
+//!
+//! A sequence reads an entry by the number that the kernel wrote, without looking at it first. So
+//! there are as many entries as the kernel has CPU numbers, asked of the kernel itself
+//! ([`nr_indexes`](super::nr_indexes)): files may be made up, by a container say.
+//!
+//! # Invariants
+//! - **T1** entries -4, -2 and -1 are 0 for ever.
+//! - **T2** an entry is set only when its copy is there, and stays set until whoever clears it has
+//!   fenced.
+
+use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Which copy: a number by which the kernel knows a CPU, a concurrency id or a node, or the copy of
+/// threads without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Index(i32);
+
+impl Index {
+    /// The copy of threads that cannot be registered while others are. They change it atomically.
+    pub const STRAY: Self = Self(-3);
+
+    /// Makes an index of the kernel's number.
+    ///
+    /// # Panics
+    /// When it is above `i32::MAX`, which no kernel has.
+    pub const fn new(number: u32) -> Self {
+        assert!(number <= i32::MAX as u32, "no kernel counts that far");
+        Self(number as i32)
+    }
+
+    /// Returns the kernel's number, or `None` for [`STRAY`](Self::STRAY).
+    pub const fn get(self) -> Option<u32> {
+        if self.0 < 0 { None } else { Some(self.0 as u32) }
+    }
+}
+
+/// Entries before entry 0.
+const BEFORE: usize = 4;
+
+/// Set in the entry of a copy that is there; clear in every address of a program.
+pub(super) const PRESENT: usize = 1 << (usize::BITS - 1);
+
+/// The units of a pool's copies, or of one area's.
+pub struct Table {
+    entries: Box<[AtomicUsize]>,
+}
+
+impl Table {
+    /// Makes a table without any copy.
+    pub fn new() -> Self {
+        let nr_entries = BEFORE + super::nr_indexes();
+        Self { entries: (0..nr_entries).map(|_| AtomicUsize::new(0)).collect() }
+    }
+
+    /// Returns the offset of the unit that holds a copy.
+    #[inline]
+    pub fn get(&self, index: Index) -> Option<usize> {
+        let entry = self.entry(index)?.load(Ordering::Acquire);
+        (entry != 0).then_some(entry ^ PRESENT)
+    }
+
+    /// Says that there is a copy, in the unit at `offset`, which is less than `isize::MAX`.
+    ///
+    /// # Panics
+    /// When the index is beyond the kernel's, or the offset too large.
+    pub fn set(&self, index: Index, offset: usize) {
+        assert!(offset & PRESENT == 0, "a unit's offset is too large");
+        let entry = self.entry(index).expect("no CPU, concurrency id or node has such a number");
+        entry.store(offset | PRESENT, Ordering::Release);
+    }
+
+    /// Says that there is none. Sequences that read the entry before may still be at work:
+    /// [`fence`](super::fence()).
+    pub fn clear(&self, index: Index) {
+        if let Some(entry) = self.entry(index) {
+            entry.store(0, Ordering::SeqCst);
+        }
+    }
+
+    /// Lists the copies that are there with their units' offsets, in ascending order of numbers, the
+    /// strays' last.
+    pub fn present(&self) -> impl Iterator<Item = (Index, usize)> + '_ {
+        let numbers = 0..(self.entries.len() - BEFORE) as u32;
+        let indexes = numbers.map(Index::new).chain([Index::STRAY]);
+        indexes.filter_map(|index| Some((index, self.get(index)?)))
+    }
+
+    fn entry(&self, index: Index) -> Option<&AtomicUsize> {
+        self.entries.get(BEFORE.checked_add_signed(index.0 as isize)?)
+    }
+
+    /// Entry 0, for sequences.
+    #[inline]
+    pub(super) fn origin(&self) -> &AtomicUsize {
+        &self.entries[BEFORE]
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.present().map(|(index, _)| index)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_there_from_when_it_is_set_to_when_it_is_cleared() {
+        let table = Table::new();
+        assert_eq!(table.present().count(), 0);
+        table.set(Index::STRAY, 0x3000);
+        table.set(Index::new(1), 0);
+        table.set(Index::new(0), 0x1000);
+        let all = [(Index::new(0), 0x1000), (Index::new(1), 0), (Index::STRAY, 0x3000)];
+        assert!(table.present().eq(all));
+        table.clear(Index::new(0));
+        assert_eq!((table.get(Index::new(0)), table.get(Index::new(1))), (None, Some(0)));
+    }
+
+    #[test]
+    fn numbers_beyond_the_kernel_s_have_no_copy() {
+        let table = Table::new();
+        let last = super::super::nr_indexes() as u32;
+        assert_eq!(table.get(Index::new(last)), None);
+        table.set(Index::new(last - 1), 8);
+        assert_eq!(table.get(Index::new(last - 1)), Some(8));
+    }
+
+    #[test]
+    fn what_unregistered_threads_read_is_no_copy() {
+        let table = Table::new();
+        for index in [Index(-1), Index(-2), Index(-4)] {
+            assert_eq!(table.get(index), None);
+        }
+        assert_eq!(table.get(Index(-5)), None);
+    }
+}
