@@ -28,6 +28,7 @@ pub const ALL: &[Stage] = &[
     Stage { name: "test", what: "every test of every crate on this machine", run: test },
     Stage { name: "doc", what: "the documentation builds without a warning", run: doc },
     Stage { name: NO_STD, what: "the no_std crates build for bare targets", run: no_std },
+    Stage { name: OTHERS, what: "pcpu builds for other systems, without a warning", run: others },
     Stage { name: "symbols", what: "km images have no map and no flush", run: symbols::check },
     Stage { name: "replay", what: "a real boot trace, verified in four cells", run: cells::smoke },
     Stage { name: "package", what: "every published crate can be packaged", run: package },
@@ -50,6 +51,8 @@ pub const CLIPPY: &str = "clippy";
 pub const MIRI: &str = "miri";
 /// Needs [`BARE_TARGETS`].
 pub const NO_STD: &str = "no-std";
+/// Needs [`OTHER_TARGETS`].
+pub const OTHERS: &str = "others";
 /// Needs clippy and [`BARE_TARGETS`].
 pub const FIRMWARE_LINT: &str = "firmware-lint";
 /// Needs [`BARE_TARGETS`] and QEMU.
@@ -84,6 +87,15 @@ const CAS_FEATURE: &str = "pcpu-bare/critical-section";
 /// The crates that run without an operating system.
 const NO_STD_CRATES: &[&str] =
     &["pcpu-layout", "pcpu-platform", "pcpu-core", "pcpu-conformance", "pcpu-bare", "pcpu"];
+
+/// Systems with the standard library: three for which there is the machine for all systems, and
+/// a Linux whose addresses have 32 bits.
+pub const OTHER_TARGETS: &[&str] = &[
+    "x86_64-apple-darwin",
+    "x86_64-pc-windows-gnu",
+    "x86_64-unknown-freebsd",
+    "i686-unknown-linux-gnu",
+];
 
 /// What Miri is told besides the defaults: pointers keep their provenance.
 ///
@@ -155,6 +167,16 @@ fn no_std(site: &Site) -> Result {
     Ok(())
 }
 
+/// Checks and does not link: these systems' linkers and C libraries are not asked for. What is
+/// never used on one of them shows as a warning.
+fn others(site: &Site) -> Result {
+    for target in OTHER_TARGETS {
+        let check = cmd!(site.sh, "cargo check --target {target} -p pcpu -p pcpu-linux");
+        check.env("RUSTFLAGS", "-D warnings").run()?;
+    }
+    Ok(())
+}
+
 /// Packs and does not build: what a package is built from is what the other stages built,
 /// and what this one can find is a file or a version that a package lacks.
 fn package(site: &Site) -> Result {
@@ -216,7 +238,8 @@ mod tests {
 
     #[test]
     fn what_set_up_speaks_of_are_stages() {
-        let known = [FMT, CLIPPY, NO_STD, FIRMWARE_LINT, FIRMWARE, SIZE, SEED, MUTANTS, MIRI];
+        let known =
+            [FMT, CLIPPY, NO_STD, OTHERS, FIRMWARE_LINT, FIRMWARE, SIZE, SEED, MUTANTS, MIRI];
         assert_eq!(names(&known).unwrap(), known);
     }
 

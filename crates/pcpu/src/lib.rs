@@ -3,7 +3,7 @@
 //!
 //! Code that touches only its own CPU's copy needs no lock and shares no cache line. Linux has
 //! had this since 2009; here it is as a library, for firmware and kernels (one CPU or many, with
-//! an MMU or without) and for Linux programs.
+//! an MMU or without) and for programs, on Linux above all.
 //!
 //! This crate is the door to the others:
 //!
@@ -11,13 +11,13 @@
 //! - [`statics!`], [`Pcpu`]: static per-CPU variables, and a pool that carries their copies.
 //! - [`platform`]: the traits that a machine implements, and the cells that choose the back end.
 //! - [`layout`]: geometry and maps, for those who want to look closer.
-//! - [`default`]: a pool on this Linux process, with nothing to set up. Needs the feature `linux`,
-//!   which is on by default; firmware turns default features off.
+//! - [`default`]: a pool in this process, with nothing to set up. Needs the feature `std`, which is
+//!   on by default; firmware turns default features off.
 //!
 //! # Examples
 //! A pool whose first units hold 64 bytes of static variables, and a counter on every CPU:
 //! ```
-//! # #[cfg(all(feature = "linux", target_os = "linux"))]
+//! # #[cfg(feature = "std")]
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
 //! use core::alloc::Layout;
 //! use pcpu::{Config, Request};
@@ -32,13 +32,13 @@
 //! pool.free(hits)?;
 //! # Ok(())
 //! # }
-//! # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+//! # #[cfg(not(feature = "std"))]
 //! # fn main() {}
 //! ```
 //!
 //! Static variables are [one macro](statics!) away:
 //! ```
-//! # #[cfg(all(feature = "linux", target_os = "linux"))]
+//! # #[cfg(feature = "std")]
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
 //! use core::cell::Cell;
 //! use pcpu::Config;
@@ -49,21 +49,21 @@
 //! assert_eq!(pcpu.pinned(|here| HITS.get(here).replace(8)), 7);
 //! # Ok(())
 //! # }
-//! # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+//! # #[cfg(not(all(feature = "std", target_os = "linux")))]
 //! # fn main() {}
 //! ```
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(all(feature = "linux", target_os = "linux"))]
+#[cfg(feature = "std")]
 extern crate std;
 
 mod local;
-#[cfg(all(feature = "linux", target_os = "linux"))]
+#[cfg(feature = "std")]
 mod per_cpu;
 mod statics;
 
-#[cfg(all(feature = "linux", target_os = "linux"))]
+#[cfg(feature = "std")]
 pub use per_cpu::{
     Bits, Field, NewError, Number, PerCpu, PerCpuSlice, Pool, PoolBuilder, Scalar, This,
 };
@@ -85,15 +85,15 @@ pub use pcpu_core::{
 pub use pcpu_core::{PercpuStats, Stats};
 pub use {pcpu_layout as layout, pcpu_platform as platform};
 
-#[cfg(all(feature = "linux", target_os = "linux"))]
+#[cfg(feature = "std")]
 pub mod default;
-#[cfg(all(feature = "linux", target_os = "linux"))]
+#[cfg(feature = "std")]
 pub use pcpu_linux::local::{
     By, ConcurrencyId, Cpu, Mode, Node, Reason, Registrar, Sequence, Tested, mode,
 };
 
-/// The README's program is compiled and run with the documentation's tests.
-#[cfg(doctest)]
+/// The README's programs are compiled and run with the documentation's tests. One has statics.
+#[cfg(all(doctest, feature = "std", target_os = "linux"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 

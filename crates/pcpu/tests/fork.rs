@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A forked child has every copy as it was, goes on by itself, and is given nothing that somebody
 //! was in the middle of (RS-9).
-#![cfg(all(feature = "linux", target_os = "linux"))]
+#![cfg(all(feature = "std", target_os = "linux"))]
 #![allow(unsafe_code, reason = "fork is not in the standard library")]
 
 use std::cell::{Cell, RefCell};

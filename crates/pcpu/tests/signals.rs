@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Operations in signal handlers: nothing is lost, and nothing waits for what it has interrupted
 //! (OP-4, RS-2).
-#![cfg(all(feature = "linux", target_os = "linux"))]
+#![cfg(all(feature = "std", target_os = "linux"))]
 #![allow(unsafe_code, reason = "signal handlers are not in the standard library")]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -53,7 +53,10 @@ fn storm(body: impl Fn(u64) + Sync) {
     action.sa_sigaction = count as extern "C" fn(libc::c_int) as usize;
     action.sa_flags = libc::SA_RESTART;
     // SAFETY: the handler does operations on scalars and an addition, no more.
-    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) }, 0);
+    assert_eq!(
+        unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) },
+        0
+    );
 
     let stop = AtomicBool::new(false);
     let threads = Mutex::new(Vec::new());

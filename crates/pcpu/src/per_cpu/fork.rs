@@ -16,8 +16,7 @@
 //! Operations on scalars need none of this: a sequence is done or not.
 #![allow(unsafe_code)]
 
-use core::cell::UnsafeCell;
-use std::sync::{Arc, Mutex, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::vec::Vec;
 
 use super::home::Home;
@@ -40,45 +39,60 @@ pub(super) fn work() -> AtWork {
 
 /// Notes a new pool.
 pub(super) fn enter(home: &Arc<Home>) {
-    static HANDLERS: Once = Once::new();
-    HANDLERS.call_once(|| {
-        // SAFETY: the handlers are part of this object; the C library forgets them with it. Without
-        // them (no memory) a fork works as well as in any program with locks.
-        let _ = unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
-    });
+    #[cfg(all(unix, not(miri)))]
+    handlers::install();
     let _inside = Inside::enter();
     let mut homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
     homes.retain(|home| home.strong_count() != 0);
     homes.push(Arc::downgrade(home));
 }
 
-/// What a forking thread holds from `prepare` on.
-struct Fork(UnsafeCell<Option<RwLockWriteGuard<'static, ()>>>);
+/// What the C library calls before and after a fork.
+#[cfg(all(unix, not(miri)))]
+mod handlers {
+    use core::cell::UnsafeCell;
+    use std::sync::{Once, PoisonError, RwLockWriteGuard, Weak};
 
-// SAFETY: touched by the handlers of a fork only, between the beginning and the end of which nobody
-// else forks: the C library runs them under a lock of its own, and the first one waits for `WORK`.
-unsafe impl Sync for Fork {}
+    use super::{HOMES, Inside, WORK};
 
-static FORK: Fork = Fork(UnsafeCell::new(None));
-
-extern "C" fn prepare() {
-    // A handler that has interrupted a pool's work and forks: waiting would be for ever.
-    if Inside::is_entered() {
-        return;
+    /// Once for the process.
+    pub(super) fn install() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // SAFETY: the handlers are part of this object; the C library forgets them with it.
+            // Without them (no memory) a fork works as well as in any program with locks.
+            let _ = unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
+        });
     }
-    let guard = WORK.write().unwrap_or_else(PoisonError::into_inner);
-    // SAFETY: see `Fork`.
-    unsafe { *FORK.0.get() = Some(guard) };
-}
 
-extern "C" fn parent() {
-    // SAFETY: see `Fork`.
-    drop(unsafe { (*FORK.0.get()).take() });
-}
+    /// What a forking thread holds from `prepare` on.
+    struct Fork(UnsafeCell<Option<RwLockWriteGuard<'static, ()>>>);
 
-extern "C" fn child() {
-    if let Ok(homes) = HOMES.try_lock() {
-        homes.iter().filter_map(Weak::upgrade).for_each(|home| home.mark_lost());
+    // SAFETY: touched by the handlers of a fork only, between the beginning and the end of which nobody
+    // else forks: the C library runs them under a lock of its own, and the first one waits for `WORK`.
+    unsafe impl Sync for Fork {}
+
+    static FORK: Fork = Fork(UnsafeCell::new(None));
+
+    extern "C" fn prepare() {
+        // A handler that has interrupted a pool's work and forks: waiting would be for ever.
+        if Inside::is_entered() {
+            return;
+        }
+        let guard = WORK.write().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: see `Fork`.
+        unsafe { *FORK.0.get() = Some(guard) };
     }
-    parent();
+
+    extern "C" fn parent() {
+        // SAFETY: see `Fork`.
+        drop(unsafe { (*FORK.0.get()).take() });
+    }
+
+    extern "C" fn child() {
+        if let Ok(homes) = HOMES.try_lock() {
+            homes.iter().filter_map(Weak::upgrade).for_each(|home| home.mark_lost());
+        }
+        parent();
+    }
 }

@@ -23,18 +23,17 @@ use std::vec::Vec;
 
 use pcpu_core::{AllocError, AttachError, Kept, Request};
 use pcpu_layout::CpuId;
-use pcpu_linux::Linux;
 use pcpu_linux::local::{By, Index, NotProvided, Provide, Table, here};
 use pcpu_platform::Addr;
 
 use super::fork;
 use super::inside::Inside;
 use crate::Pcpu;
-use crate::default::PoolError;
+use crate::default::{Host, PoolError};
 
 /// See the module.
 pub(super) struct Home {
-    pub(super) pcpu: Pcpu<Linux>,
+    pub(super) pcpu: Pcpu<Host>,
     pub(super) table: Table,
     pub(super) name: String,
     /// CPUs, or what else copies are for, strays not counted.
@@ -57,7 +56,7 @@ std::thread_local! {
 }
 
 impl Home {
-    pub(super) fn new(pcpu: Pcpu<Linux>, name: String) -> Arc<Self> {
+    pub(super) fn new(pcpu: Pcpu<Host>, name: String) -> Arc<Self> {
         let nr_units = pcpu.geometry().nr_cpu_ids();
         let locks = (0..nr_units).map(|_| Lock::default()).collect();
         let home = Arc::new(Self { pcpu, table: Table::new(), name, nr_ids: nr_units - 1, locks });

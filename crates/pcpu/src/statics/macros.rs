@@ -8,7 +8,7 @@
 /// copy is had by [`get`](crate::Static::get), and any CPU's by [`on`](crate::Static::on).
 ///
 /// ```
-/// # #[cfg(all(feature = "linux", target_os = "linux"))]
+/// # #[cfg(all(feature = "std", target_os = "linux"))]
 /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
 /// use core::cell::Cell;
 /// use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -30,7 +30,7 @@
 /// assert_eq!(hits.map(|hits| hits.load(Relaxed)).sum::<u64>(), 1);
 /// # Ok(())
 /// # }
-/// # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+/// # #[cfg(not(all(feature = "std", target_os = "linux")))]
 /// # fn main() {}
 /// ```
 ///

@@ -19,8 +19,8 @@ use super::builder::Builder;
 use super::policy::{Policy, System};
 use super::reservation::{Backing, Reservation};
 use super::space::AddressSpace;
-use super::this_cpu::Pins;
 use super::topology::CpuMap;
+use crate::pins::Pins;
 
 /// The function that hears of events.
 pub(super) type ObserverFn = Box<dyn Fn(&Event) + Send + Sync>;

@@ -20,7 +20,7 @@ mod space;
 mod this_cpu;
 mod topology;
 
-pub use builder::{BuildError, Builder};
+pub use builder::Builder;
 pub use machine::{Linux, Machine, NoMmu, Uni};
 pub use pages::Frame;
 pub use reservation::Backing;

@@ -12,12 +12,10 @@ use std::path::Path;
 use pcpu_layout::geometry::Topology;
 use pcpu_layout::{CpuId, IndexBy, NodeId};
 
+use crate::MAX_CPUS;
+
 const CPU_DIR: &str = "/sys/devices/system/cpu";
 const NODE_DIR: &str = "/sys/devices/system/node";
-
-/// The most CPUs a machine may have. No system has more, and a wrong number in a list must not
-/// cost gigabytes.
-pub(super) const MAX_CPUS: u32 = 65_536;
 
 /// Possible CPUs and their nodes.
 #[derive(Debug)]
