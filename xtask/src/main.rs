@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod boot;
 mod cells;
 mod doc_paths;
 mod firmware;
@@ -28,6 +29,7 @@ mod setup;
 mod site;
 mod stages;
 mod symbols;
+mod tally;
 mod tree;
 mod unsafe_files;
 
