@@ -6,7 +6,7 @@
 use xshell::cmd;
 
 use crate::site::{Result, Site};
-use crate::{cells, doc_paths, firmware, layers, symbols, unsafe_files};
+use crate::{cells, doc_paths, firmware, layers, rseq_vm, symbols, unsafe_files};
 
 /// One check that can be named and run alone.
 pub struct Stage {
@@ -37,6 +37,7 @@ pub const ALL: &[Stage] = &[
     Stage { name: SIZE, what: "flash and RAM are what docs/size.md says", run: firmware::size },
     Stage { name: SEED, what: "no MMU: no code for one, and no way to ask", run: firmware::seed },
     Stage { name: MUTANTS, what: "broken sources make an image fail", run: firmware::mutants },
+    Stage { name: RSEQ_VM, what: "restartable sequences, foreign processors", run: rseq_vm::check },
     Stage { name: "loom", what: "every interleaving of what runs without a lock", run: loom },
     Stage { name: MIRI, what: "no undefined behaviour in the allocator's tests", run: miri },
 ];
@@ -63,6 +64,8 @@ pub const SIZE: &str = "size";
 pub const SEED: &str = "seed";
 /// Needs [`BARE_TARGETS`] and QEMU.
 pub const MUTANTS: &str = "mutants";
+/// Needs the targets, linkers and kernels of its machines, and QEMU.
+pub const RSEQ_VM: &str = "rseq-vm";
 
 /// Machines without an operating system, from microcontrollers to servers: those of the boards,
 /// and some more that the `no_std` crates have to build for.
@@ -238,8 +241,19 @@ mod tests {
 
     #[test]
     fn what_set_up_speaks_of_are_stages() {
-        let known =
-            [FMT, CLIPPY, NO_STD, OTHERS, FIRMWARE_LINT, FIRMWARE, SIZE, SEED, MUTANTS, MIRI];
+        let known = [
+            FMT,
+            CLIPPY,
+            NO_STD,
+            OTHERS,
+            FIRMWARE_LINT,
+            FIRMWARE,
+            SIZE,
+            SEED,
+            MUTANTS,
+            RSEQ_VM,
+            MIRI,
+        ];
         assert_eq!(names(&known).unwrap(), known);
     }
 

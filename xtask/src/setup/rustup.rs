@@ -4,10 +4,11 @@
 use xshell::cmd;
 
 use super::{Need, Way};
+use crate::rseq_vm;
 use crate::site::{Result, Site};
 use crate::stages::{
     BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUTANTS, NO_STD, OTHER_TARGETS,
-    OTHERS, SEED, SIZE,
+    OTHERS, RSEQ_VM, SEED, SIZE,
 };
 
 /// What this machine's `rustup` has.
@@ -60,6 +61,14 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
             way: Way::Rustup([&["target", "add"], OTHER_TARGETS].concat()),
         });
     }
+    let guests = guest_targets();
+    if !guests.iter().all(|target| has_target(target)) {
+        needs.push(Need {
+            what: "the standard library of foreign processors",
+            stages: &[RSEQ_VM],
+            way: Way::Rustup([&["target", "add"], &guests[..]].concat()),
+        });
+    }
     let miri = ["miri", "rust-src"];
     match &installed.nightly_components {
         Some(components) if has_components(components, &miri) => {}
@@ -88,6 +97,11 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
         }),
     }
     needs
+}
+
+/// Targets of the program that boots on Linux.
+fn guest_targets() -> Vec<&'static str> {
+    rseq_vm::STAGE.iter().map(|machine| machine.target).collect()
 }
 
 /// Calls `rustup`, twice if need be: downloads fail now and then.
@@ -121,7 +135,7 @@ mod tests {
     }
 
     fn all_targets() -> String {
-        [BARE_TARGETS, OTHER_TARGETS].concat().join("\n")
+        [BARE_TARGETS, OTHER_TARGETS, &guest_targets()].concat().join("\n")
     }
 
     fn whats(installed: &Installed) -> Vec<&'static str> {
@@ -144,6 +158,7 @@ mod tests {
             "rustfmt and clippy",
             "the standard library of bare targets",
             "the standard library of other systems",
+            "the standard library of foreign processors",
             "a nightly toolchain with Miri",
         ];
         assert_eq!(whats(&Installed::default()), wanted);
@@ -154,6 +169,7 @@ mod tests {
         for (missing, what) in [
             (BARE_TARGETS[0], "the standard library of bare targets"),
             (OTHER_TARGETS[3], "the standard library of other systems"),
+            (guest_targets()[0], "the standard library of foreign processors"),
         ] {
             let but_one = all_targets().replace(missing, "");
             let machine = installed("rustfmt\nclippy", &but_one, Some("miri\nrust-src"));

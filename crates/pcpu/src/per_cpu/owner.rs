@@ -23,8 +23,9 @@ pub(super) struct Owner<T> {
     pub(super) home: Arc<Home>,
     /// The address of the area in the unit at offset 0.
     area: Addr,
-    /// `None`: zeros are a value, and every CPU of the pool has a copy.
-    made: Option<Box<Made<T>>>,
+    /// `None`: zeros are a value, and every CPU of the pool has a copy. Not in a `Box`, which would say
+    /// when it is moved that nobody else refers to its content.
+    made: Option<Arc<Made<T>>>,
 }
 
 /// Copies that are constructed one by one.
@@ -49,7 +50,7 @@ impl<T> Owner<T> {
         constructor: Box<Constructor<T>>,
     ) -> Self {
         let made = Made { table: Table::new(), constructor, builder: Claim::default() };
-        Self { home, area, made: Some(Box::new(made)) }
+        Self { home, area, made: Some(Arc::new(made)) }
     }
 
     pub(super) fn area(&self) -> Addr {

@@ -31,14 +31,23 @@ pub(super) fn has_concurrency_ids() -> bool {
 ///
 /// In front what sequences use: the address that the area has in the unit at offset 0, and entry 0
 /// of the table of units.
+///
+/// Pointers, and not the references that they were made of: whoever keeps a table and copies together
+/// may be moved, and may be dropped by value.
 #[derive(Debug)]
 pub struct Copies<'t, B> {
     /// The address, with the top bit set.
     biased: usize,
-    origin: &'t AtomicUsize,
-    table: &'t Table,
+    origin: *const AtomicUsize,
+    table: *const Table,
+    borrow: PhantomData<&'t Table>,
     by: PhantomData<fn() -> B>,
 }
+
+// SAFETY: as good as a `&Table`, and `Table: Sync`.
+unsafe impl<B> Send for Copies<'_, B> {}
+// SAFETY: likewise.
+unsafe impl<B> Sync for Copies<'_, B> {}
 
 impl<B> Clone for Copies<'_, B> {
     fn clone(&self) -> Self {
@@ -53,8 +62,8 @@ impl<'t, B: By> Copies<'t, B> {
     /// [mode](super::mode()).
     #[inline]
     pub fn new(area: Addr, table: &'t Table) -> Self {
-        let (biased, origin) = (area.get() | PRESENT, table.origin());
-        Self { biased, origin, table, by: PhantomData }
+        let (biased, origin) = (area.get() | PRESENT, core::ptr::from_ref(table.origin()));
+        Self { biased, origin, table, borrow: PhantomData, by: PhantomData }
     }
 
     /// Decides the mode, which has to be done before any table is filled. Threads have concurrency
@@ -74,12 +83,13 @@ impl<'t, B: By> Copies<'t, B> {
     /// Returns the address of a copy that is there.
     #[inline]
     pub fn address(self, index: Index) -> Option<Addr> {
-        Addr::new(self.in_unit(self.table.get(index)?))
+        Addr::new(self.in_unit(self.table().get(index)?))
     }
 
     /// Returns the table.
     pub const fn table(self) -> &'t Table {
-        self.table
+        // SAFETY: made of such a reference.
+        unsafe { &*self.table }
     }
 
     #[inline]
@@ -114,7 +124,7 @@ impl<'t, B: By> Copies<'t, B> {
     ) -> Option<R> {
         let mut hop: Option<Hop> = None;
         loop {
-            match way::<B>(self.table, provide, &mut hop) {
+            match way::<B>(self.table(), provide, &mut hop) {
                 Way::Atomic(unit) => return Some(atomic(self.in_unit(unit))),
                 Way::Closed => return None,
                 Way::Again => {}
