@@ -56,6 +56,11 @@ impl Area {
         Addr::new(self.base + offset).unwrap()
     }
 
+    /// The offset of a copy's unit.
+    pub fn unit(&self, index: Index) -> usize {
+        index.get().map_or(nr_indexes(), |number| number as usize) * UNIT
+    }
+
     fn bytes(&self, copy: usize) -> *mut u8 {
         std::ptr::with_exposed_provenance_mut(self.base + copy * UNIT)
     }
