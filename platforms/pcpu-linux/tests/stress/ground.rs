@@ -16,9 +16,6 @@ pub struct Ground {
     area: Area,
 }
 
-// SAFETY: what is not `Sync` in an area is for tests of one thread, and not used here.
-unsafe impl Sync for Ground {}
-
 impl Ground {
     pub fn new() -> Self {
         let area = Area::new(512);
