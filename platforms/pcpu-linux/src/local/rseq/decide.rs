@@ -15,8 +15,8 @@ const FIRST_VERSION: u32 = 20;
 pub(in super::super) fn decide() -> Mode {
     let mode = if cfg!(pcpu_fixed_cpu) { fixed() } else { look() };
     if let Mode::Fallback(_) = mode {
-        // Threads must read of somewhere that they are not registered. Not of libc's area: where
-        // libc registers nobody, it may have left zeros there, and 0 is a CPU.
+        // Threads must read of somewhere that they are not registered, and libc's area may say that
+        // they are. The own one does not: it was never registered, or was taken off again.
         area::set_offset(area::own_offset().unwrap_or(area::NONE));
     }
     mode
