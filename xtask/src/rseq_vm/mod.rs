@@ -47,6 +47,7 @@ const SAYS: &[&str] = &[
     "ok sums: ",
     "ok structures: ",
     "ok placement: 50 pages on each of 2 nodes",
+    "ok hotplug: ",
 ];
 
 /// What the kernel says when it turns the machine off.

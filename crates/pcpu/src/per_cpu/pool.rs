@@ -18,6 +18,10 @@ use crate::{Image, Pcpu};
 /// pages are few.
 const UNIT_SIZE: usize = 64 << 10;
 
+/// Areas are multiples of this. The map has three bits for each, so that with Linux's 4 bytes a
+/// 16-byte item on 2 CPUs would take 7 % more than its bytes, and with 8 takes 1 %.
+const GRANULE: usize = 8;
+
 /// A pool of per-CPU memory in this process, with copies indexed by `B`.
 ///
 /// Most programs never name one: [`PerCpu`](crate::PerCpu) takes the process's own,
@@ -81,7 +85,7 @@ impl Pool<Cpu> {
 fn default_config() -> Config {
     let page_size = default::page_size();
     let min_unit_size = UNIT_SIZE.max(page_size);
-    Config { min_unit_size, ..Config::linux(page_size) }
+    Config { min_unit_size, granule: GRANULE, ..Config::linux(page_size) }
 }
 
 impl<B: By> Pool<B> {

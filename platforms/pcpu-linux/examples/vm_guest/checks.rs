@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 
 use pcpu_linux::Linux;
 
-use crate::{cpus, placement, sequences, system_call};
+use crate::{cpus, hotplug, placement, sequences, system_call};
 
 /// A check, and what it found or what is wrong.
 pub struct Check {
@@ -29,6 +29,7 @@ pub const ALL: &[Check] = &[
     Check { name: "sums", run: sequences::sums },
     Check { name: "structures", run: sequences::structures },
     Check { name: "placement", run: placement::nodes },
+    Check { name: "hotplug", run: hotplug::last_cpu },
 ];
 
 /// Runs the checks called `names`, or all if none is named.

@@ -12,6 +12,8 @@ mod cpus;
 #[cfg(target_os = "linux")]
 mod first_process;
 #[cfg(target_os = "linux")]
+mod hotplug;
+#[cfg(target_os = "linux")]
 #[path = "../../tests/local_common/mod.rs"]
 mod local_common;
 #[cfg(target_os = "linux")]
