@@ -19,7 +19,7 @@ mod cache {
 
     /// Answers, and says how many answers this CPU has given.
     pub fn answer(question: u32) -> u32 {
-        let counter = if question % 10 == 0 { MISSES.this_cpu() } else { HITS.this_cpu() };
+        let counter = if question.is_multiple_of(10) { MISSES.this_cpu() } else { HITS.this_cpu() };
         counter.inc();
         // Read and changed in one step. A `read` and then a `write` would be two, perhaps on two CPUs.
         NEXT.this_cpu().add_return(1) - 1

@@ -101,3 +101,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct CratesReadme;
+
+/// And the guide for those who come from sharded atomics, which has statics too.
+#[cfg(all(doctest, feature = "std", target_os = "linux"))]
+#[doc = include_str!("../../../docs/from-sharded-atomics.md")]
+struct FromShardedAtomics;
