@@ -26,6 +26,7 @@ pub const ALL: &[Stage] = &[
     Stage { name: "paths", what: "paths named in documents exist", run: doc_paths::check },
     Stage { name: CLIPPY, what: "no lint fires, MSRV included", run: clippy },
     Stage { name: "test", what: "every test of every crate on this machine", run: test },
+    Stage { name: "stress", what: "sequences, aborted wherever they can be", run: stress },
     Stage { name: "doc", what: "the documentation builds without a warning", run: doc },
     Stage { name: NO_STD, what: "the no_std crates build for bare targets", run: no_std },
     Stage { name: OTHERS, what: "pcpu builds for other systems, without a warning", run: others },
@@ -100,6 +101,10 @@ pub const OTHER_TARGETS: &[&str] = &[
     "i686-unknown-linux-gnu",
 ];
 
+/// The tests that mean something else when sequences wait to be interrupted.
+const STRESS_TARGETS: &[&str] =
+    &["--test", "stress", "--test", "every_instruction", "--test", "local_words"];
+
 /// What Miri is told besides the defaults: pointers keep their provenance.
 ///
 /// Isolation is off because proptest looks for its file of old failures.
@@ -151,6 +156,22 @@ fn clippy(site: &Site) -> Result {
 
 fn test(site: &Site) -> Result {
     Ok(cmd!(site.sh, "cargo test --workspace --no-fail-fast").run()?)
+}
+
+fn stress(site: &Site) -> Result {
+    stress_for(site, "short")
+}
+
+/// What the tests of sequences are built with: a delay at points inside of them, and counts.
+const INJECT_FLAGS: &str = "--cfg pcpu_inject";
+
+/// Runs the tests of operations on the own copy with sequences that wait to be interrupted, each
+/// combination for as long as `form` says. In a folder of its own, since everything is built anew.
+pub fn stress_for(site: &Site, form: &str) -> Result {
+    let tests = "test --package pcpu-linux --target-dir target/inject";
+    let (words, targets) = (tests.split(' '), STRESS_TARGETS);
+    let test = cmd!(site.sh, "cargo {words...} {targets...}");
+    Ok(test.env("RUSTFLAGS", INJECT_FLAGS).env("PCPU_STRESS", form).run()?)
 }
 
 fn doc(site: &Site) -> Result {

@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 
 use pcpu_linux::Linux;
 
-use crate::{cpus, system_call};
+use crate::{cpus, placement, sequences, system_call};
 
 /// A check, and what it found or what is wrong.
 pub struct Check {
@@ -24,6 +24,11 @@ pub const ALL: &[Check] = &[
     Check { name: "pinned", run: cpus::pinned },
     Check { name: "platform", run: platform },
     Check { name: "rseq", run: system_call::rseq_is_known },
+    Check { name: "sequences", run: sequences::used },
+    Check { name: "words", run: sequences::words },
+    Check { name: "sums", run: sequences::sums },
+    Check { name: "structures", run: sequences::structures },
+    Check { name: "placement", run: placement::nodes },
 ];
 
 /// Runs the checks called `names`, or all if none is named.

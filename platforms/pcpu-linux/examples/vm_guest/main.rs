@@ -12,6 +12,13 @@ mod cpus;
 #[cfg(target_os = "linux")]
 mod first_process;
 #[cfg(target_os = "linux")]
+#[path = "../../tests/local_common/mod.rs"]
+mod local_common;
+#[cfg(target_os = "linux")]
+mod placement;
+#[cfg(target_os = "linux")]
+mod sequences;
+#[cfg(target_os = "linux")]
 mod system_call;
 
 #[cfg(target_os = "linux")]

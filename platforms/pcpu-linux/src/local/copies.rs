@@ -27,6 +27,12 @@ pub(super) fn has_concurrency_ids() -> bool {
     HAS_CONCURRENCY_IDS.load(Ordering::Relaxed)
 }
 
+/// Decides the mode. Threads have concurrency ids from then on, where they have them.
+pub(super) fn prepare() {
+    let has_ids = matches!(mode(), super::Mode::Sequences(it) if it.has_concurrency_ids());
+    HAS_CONCURRENCY_IDS.store(has_ids, Ordering::Relaxed);
+}
+
 /// Where the copies of one area are.
 ///
 /// In front what sequences use: the address that the area has in the unit at offset 0, and entry 0
@@ -58,19 +64,16 @@ impl<B> Clone for Copies<'_, B> {
 impl<B> Copy for Copies<'_, B> {}
 
 impl<'t, B: By> Copies<'t, B> {
-    /// Names the copies of the area at `area`, in the units of `table`. Decides the process's
-    /// [mode](super::mode()).
+    /// Names the copies of the area at `area`, in the units of `table`.
     #[inline]
     pub fn new(area: Addr, table: &'t Table) -> Self {
         let (biased, origin) = (area.get() | PRESENT, core::ptr::from_ref(table.origin()));
         Self { biased, origin, table, borrow: PhantomData, by: PhantomData }
     }
 
-    /// Decides the mode, which has to be done before any table is filled. Threads have concurrency
-    /// ids from then on, where they have them.
+    /// Decides the process's [mode](super::mode()), as the first table does.
     pub fn prepare() {
-        let has_ids = matches!(mode(), super::Mode::Sequences(it) if it.has_concurrency_ids());
-        HAS_CONCURRENCY_IDS.store(has_ids, Ordering::Relaxed);
+        prepare();
     }
 
     /// Names the copies of what lies `bytes` further on in the area.

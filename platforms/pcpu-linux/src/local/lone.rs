@@ -5,19 +5,22 @@
 //!   lock │ the structure ...            an area; sequences go by the address behind the lock
 //! ```
 //!
-//! A sequence needs nobody's leave. All others, those of fallback mode and strays, take the lock
-//! of the copy, and do not wait for it: who interrupted its holder would wait for ever. Whoever
-//! wants another CPU's copy takes it out of the table, fences, works, and puts it back.
+//! A sequence needs nobody's leave. All others, those of fallback mode, of nodes and of strays, take
+//! the lock of the copy, and do not wait for it: who interrupted its holder would wait for ever.
+//! Whoever wants a copy that sequences work on closes its entry in the table, fences, works, and
+//! opens it again.
 //!
 //! # Invariants
 //! - **L1** a copy is changed by sequences of its index while it is in the table, or by the holder
-//!   of its lock in fallback mode and for strays, or by whoever closed it: never by two of these.
+//!   of its lock in fallback mode, for nodes and for strays, or by whoever closed it: never by two
+//!   of these.
 #![allow(unsafe_code)]
 
 use core::fmt;
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use pcpu_layout::IndexBy;
 use pcpu_platform::Addr;
 
 use super::by::By;
@@ -82,8 +85,10 @@ impl Closed {
         address: usize,
         work: impl FnOnce() -> R,
     ) -> Result<Result<R, Busy>, FenceError> {
-        let with_sequences = matches!(decided(), Some(Mode::Sequences(_)));
-        let Some(number) = index.get().filter(|_| with_sequences) else {
+        // Copies of nodes have several CPUs, which take the lock in every mode.
+        let by_node = B::INDEX == IndexBy::Node;
+        let by_sequences = matches!(decided(), Some(Mode::Sequences(_))) && !by_node;
+        let Some(number) = index.get().filter(|_| by_sequences) else {
             // SAFETY: the caller's contract.
             return Ok(unsafe { locked(address, work) });
         };
@@ -92,16 +97,15 @@ impl Closed {
         {
             return Ok(Err(Busy));
         }
-        let Some(unit) = table.get(index) else {
+        let Some(unit) = table.close(index) else {
             self.index.store(0, Ordering::SeqCst);
             return Ok(Err(Busy));
         };
-        table.clear(index);
         // Concurrency ids move between CPUs.
-        let by_cpu = B::INDEX == pcpu_layout::IndexBy::Cpu;
+        let by_cpu = B::INDEX == IndexBy::Cpu;
         let fenced = fence(if by_cpu { Target::Cpu(number) } else { Target::All });
         let result = fenced.map(|()| Ok(work()));
-        table.set(index, unit);
+        table.open(index, unit);
         self.index.store(0, Ordering::SeqCst);
         result
     }

@@ -10,7 +10,8 @@ use super::table::{Index, Table};
 
 /// Makes copies that are not there yet.
 pub trait Provide {
-    /// Makes the copy of `index`, and sets its entry in the table.
+    /// Makes the copy of `index`, and sets its entry in the table. May be asked for a copy that is
+    /// there by now, or that somebody has closed: that is made once, and set to the same again.
     ///
     /// # Context
     /// Called in the middle of an operation, so where an operation is used: in a signal handler too,
@@ -48,7 +49,7 @@ pub(super) enum Way {
 pub(super) fn way<B: By>(table: &Table, provide: &dyn Provide, hop: &mut Option<Hop>) -> Way {
     match decided() {
         Some(Mode::Sequences(_)) => with_sequences::<B>(table, provide, hop),
-        // Nobody gets a table before the mode is decided; and if so, atomics are right for nodes.
+        // Whoever has a table has decided: `None` does not come.
         Some(Mode::Fallback(_)) | None => atomic(table, provide, index_now(B::INDEX)),
     }
 }
@@ -116,6 +117,9 @@ fn with_sequences<B: By>(table: &Table, provide: &dyn Provide, hop: &mut Option<
         Ok(()) => Way::Again,
         Err(NotProvided::Closed) => Way::Closed,
         Err(NotProvided::Refused) => stray(table, provide).unwrap_or_else(|| {
+            assert!(!by_id, "out of memory for the copies of a concurrency id");
+            // The one from before has to be over first: it would take back what this one does.
+            drop(hop.take());
             let cpus = table.present().filter_map(|(index, _)| index.get());
             *hop = Hop::to_one_of(cpus);
             assert!(
