@@ -5,17 +5,60 @@
 //! had this since 2009; here it is as a library, for firmware and kernels (one CPU or many, with
 //! an MMU or without) and for programs, on Linux above all.
 //!
-//! This crate is the door to the others:
+//! # For programs
+//! Needs the feature `std`, which is on by default.
+//!
+//! ```
+//! # #[cfg(feature = "std")]
+//! # fn main() -> Result<(), Box<dyn core::error::Error>> {
+//! use core::cell::Cell;
+//! use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//! use pcpu::PerCpu;
+//!
+//! let hits = PerCpu::<AtomicU64>::zeroed()?;
+//! hits.this_cpu().inc();
+//! assert_eq!(hits.sum(), 1);
+//! assert!(hits.iter().all(|(_, copy)| copy.load(Relaxed) <= 1));
+//!
+//! let longest = PerCpu::new(Cell::new(0_usize))?;
+//! longest.with(|longest| longest.set(longest.get().max(40)));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "std"))]
+//! # fn main() {}
+//! ```
+//!
+//! **Three ways to a copy.** [`PerCpu::this_cpu`] works on the running CPU's, operation by operation,
+//! without a lock: a counter, a flag, a field or an element that is an atomic. [`PerCpu::with`] lends
+//! the running CPU's copy of any type, alone, for the length of a closure, under a lock for each
+//! CPU. [`PerCpu::get`] and [`PerCpu::iter`] lend every CPU's, to be read while their CPUs go on.
+//! What is changed in one of the first two ways is not to be changed in the other, nor by the
+//! third: neither waits for the others, and counts would be lost.
+//!
+//! **Mode.** Operations without a lock are restartable sequences where the kernel has these, and
+//! atomic instructions where not, with the same results. [`mode()`] says which, and why. It is one
+//! for the whole process, decided at first use.
+//!
+//! **Pools.** Copies lie in a pool. There is one for the process, which nobody has to make or name,
+//! and which carries the program's static variables. A [`Pool`] of one's own has its own memory, a
+//! limit, and a choice: copies for CPUs, for *concurrency ids* (few, in a container that may use
+//! few CPUs of many) or for memory nodes. In any pool, a CPU takes memory from when it is used first.
+//!
+//! What to make of a program that shards its atomics today is told in `docs/from-sharded-atomics.md`.
+//!
+//! # For firmware and kernels
+//! Default features are off. This crate is the door to the others:
 //!
 //! - [`Allocator`], [`Request`], [`Config`]: the allocator, generic over a [`platform`].
 //! - [`statics!`], [`Pcpu`]: static per-CPU variables, and a pool that carries their copies.
 //! - [`platform`]: the traits that a machine implements, and the cells that choose the back end.
 //! - [`layout`]: geometry and maps, for those who want to look closer.
-//! - [`default`]: a pool in this process, with nothing to set up. Needs the feature `std`, which is
-//!   on by default; firmware turns default features off.
+//!
+//! With `std`, [`default`] has the same for this process as a machine: an [`Allocator`] whose areas
+//! are reached by address, and a [`Pcpu`] with statics. A [`PerCpu`] asks for neither.
 //!
 //! # Examples
-//! A pool whose first units hold 64 bytes of static variables, and a counter on every CPU:
+//! An allocator whose first units hold 64 bytes of static variables, and an area on every CPU:
 //! ```
 //! # #[cfg(feature = "std")]
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
@@ -36,9 +79,24 @@
 //! # fn main() {}
 //! ```
 //!
-//! Static variables are [one macro](statics!) away:
+//! Static variables are [one macro](statics!) away. Atomics, in a program:
 //! ```
-//! # #[cfg(feature = "std")]
+//! # #[cfg(all(feature = "std", target_os = "linux"))]
+//! # fn main() {
+//! use core::sync::atomic::AtomicU64;
+//!
+//! pcpu::statics! { static SERVED: AtomicU64 = AtomicU64::new(0); }
+//!
+//! SERVED.this_cpu().inc();
+//! assert_eq!(SERVED.sum(), 1);
+//! # }
+//! # #[cfg(not(all(feature = "std", target_os = "linux")))]
+//! # fn main() {}
+//! ```
+//!
+//! Any type that need not be dropped, anywhere:
+//! ```
+//! # #[cfg(all(feature = "std", target_os = "linux"))]
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
 //! use core::cell::Cell;
 //! use pcpu::Config;
@@ -101,3 +159,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct CratesReadme;
+
+/// And the guide for those who come from sharded atomics, which has statics too.
+#[cfg(all(doctest, feature = "std", target_os = "linux"))]
+#[doc = include_str!("../../../docs/from-sharded-atomics.md")]
+struct FromShardedAtomics;

@@ -50,10 +50,14 @@
 //!   long as the reservation. Undo it for what you want to see, with `madvise(MADV_DODUMP)` on
 //!   [`address_space`](Machine::address_space).
 //! - **`fork` copies.** Parent and child each have all areas and change their own. As for any
-//!   lock, a child forked while another thread is inside the allocator must not use it.
-//! - **Memory nodes** are told apart for the layout, but pages are not yet bound to them: the
-//!   system places a page near the CPU that populates it, whatever `node` says.
-//! - **`this_cpu` operations** take a lock per CPU, which is correct on every kernel and slow.
+//!   lock, a child forked while another thread is inside the allocator must not use it. (The pools of
+//!   the crate `pcpu`, those of `PerCpu`, see to that.)
+//! - **Memory nodes** are wishes: while a thread populates a CPU's pages it prefers that CPU's node,
+//!   and pages come from elsewhere where the node has no room.
+//! - **Operations on the running CPU's copy** are there twice. Those of [`local`] are restartable
+//!   sequences, and atomic instructions where there are none; they are what `PerCpu` of the crate
+//!   `pcpu` is made of. Those of the trait [`ThisCpu`](pcpu_platform::ThisCpu), and pinned code with
+//!   them, take a lock per CPU: correct on every kernel, slow, and able to lend a whole copy.
 //! - A program that locks its future memory (`mlockall(MCL_FUTURE)`) may build a platform: the
 //!   reservation is unlocked before anything can be locked in. One that calls
 //!   `mlockall(MCL_CURRENT)` *afterwards* asks for all of it to be populated; use

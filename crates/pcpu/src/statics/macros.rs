@@ -5,7 +5,8 @@
 ///
 /// Each has one initial value in the program, and in every [`Pcpu`](crate::Pcpu) a copy for every
 /// CPU. The name is a [`Static`](crate::Static): a handle of no size, from which the running CPU's
-/// copy is had by [`get`](crate::Static::get), and any CPU's by [`on`](crate::Static::on).
+/// copy is had by [`get`](crate::Static::get), and any CPU's by [`on`](crate::Static::on). In a
+/// program an atomic needs no pool to name: [`this_cpu`](crate::Static::this_cpu).
 ///
 /// ```
 /// # #[cfg(all(feature = "std", target_os = "linux"))]
