@@ -7,12 +7,13 @@ use xshell::cmd;
 use crate::cells;
 use crate::report::{RED, RESET, YELLOW};
 use crate::site::{Result, Site};
-use crate::stages::{Stage, miri_with};
+use crate::stages::{Stage, miri_with, stress_for};
 
 /// All that `cargo xtask nightly` runs.
 pub const ALL: &[Stage] = &[
     Stage { name: "cases", what: "properties with 20,000 cases each, optimised", run: cases },
     Stage { name: "sweep", what: "the boot trace on many shapes of machine", run: sweep },
+    Stage { name: "stress", what: "sequences, disturbed for a second a combination", run: stress },
     Stage { name: "msrv", what: "the oldest supported Rust builds every crate", run: msrv },
     Stage { name: "seeds", what: "Miri with 16 schedules and layouts", run: seeds },
     Stage { name: "fuzz", what: "bytes as traces and as operations", run: fuzz },
@@ -66,6 +67,10 @@ fn sweep(site: &Site) -> Result {
 fn msrv(site: &Site) -> Result {
     let toolchain = format!("+{MSRV}");
     Ok(cmd!(site.sh, "cargo {toolchain} check --workspace --all-targets").run()?)
+}
+
+fn stress(site: &Site) -> Result {
+    stress_for(site, "long")
 }
 
 fn seeds(site: &Site) -> Result {

@@ -6,7 +6,7 @@
 use xshell::cmd;
 
 use crate::site::{Result, Site};
-use crate::{cells, doc_paths, firmware, layers, symbols, unsafe_files};
+use crate::{cells, doc_paths, firmware, layers, rseq_vm, symbols, unsafe_files};
 
 /// One check that can be named and run alone.
 pub struct Stage {
@@ -26,8 +26,10 @@ pub const ALL: &[Stage] = &[
     Stage { name: "paths", what: "paths named in documents exist", run: doc_paths::check },
     Stage { name: CLIPPY, what: "no lint fires, MSRV included", run: clippy },
     Stage { name: "test", what: "every test of every crate on this machine", run: test },
+    Stage { name: "stress", what: "sequences, aborted wherever they can be", run: stress },
     Stage { name: "doc", what: "the documentation builds without a warning", run: doc },
     Stage { name: NO_STD, what: "the no_std crates build for bare targets", run: no_std },
+    Stage { name: OTHERS, what: "pcpu builds for other systems, without a warning", run: others },
     Stage { name: "symbols", what: "km images have no map and no flush", run: symbols::check },
     Stage { name: "replay", what: "a real boot trace, verified in four cells", run: cells::smoke },
     Stage { name: "package", what: "every published crate can be packaged", run: package },
@@ -36,6 +38,7 @@ pub const ALL: &[Stage] = &[
     Stage { name: SIZE, what: "flash and RAM are what docs/size.md says", run: firmware::size },
     Stage { name: SEED, what: "no MMU: no code for one, and no way to ask", run: firmware::seed },
     Stage { name: MUTANTS, what: "broken sources make an image fail", run: firmware::mutants },
+    Stage { name: RSEQ_VM, what: "restartable sequences, foreign processors", run: rseq_vm::check },
     Stage { name: "loom", what: "every interleaving of what runs without a lock", run: loom },
     Stage { name: MIRI, what: "no undefined behaviour in the allocator's tests", run: miri },
 ];
@@ -50,6 +53,8 @@ pub const CLIPPY: &str = "clippy";
 pub const MIRI: &str = "miri";
 /// Needs [`BARE_TARGETS`].
 pub const NO_STD: &str = "no-std";
+/// Needs [`OTHER_TARGETS`].
+pub const OTHERS: &str = "others";
 /// Needs clippy and [`BARE_TARGETS`].
 pub const FIRMWARE_LINT: &str = "firmware-lint";
 /// Needs [`BARE_TARGETS`] and QEMU.
@@ -60,6 +65,8 @@ pub const SIZE: &str = "size";
 pub const SEED: &str = "seed";
 /// Needs [`BARE_TARGETS`] and QEMU.
 pub const MUTANTS: &str = "mutants";
+/// Needs the targets, linkers and kernels of its machines, and QEMU.
+pub const RSEQ_VM: &str = "rseq-vm";
 
 /// Machines without an operating system, from microcontrollers to servers: those of the boards,
 /// and some more that the `no_std` crates have to build for.
@@ -84,6 +91,19 @@ const CAS_FEATURE: &str = "pcpu-bare/critical-section";
 /// The crates that run without an operating system.
 const NO_STD_CRATES: &[&str] =
     &["pcpu-layout", "pcpu-platform", "pcpu-core", "pcpu-conformance", "pcpu-bare", "pcpu"];
+
+/// Systems with the standard library: three for which there is the machine for all systems, and
+/// a Linux whose addresses have 32 bits.
+pub const OTHER_TARGETS: &[&str] = &[
+    "x86_64-apple-darwin",
+    "x86_64-pc-windows-gnu",
+    "x86_64-unknown-freebsd",
+    "i686-unknown-linux-gnu",
+];
+
+/// The tests that mean something else when sequences wait to be interrupted.
+const STRESS_TARGETS: &[&str] =
+    &["--test", "stress", "--test", "every_instruction", "--test", "local_words"];
 
 /// What Miri is told besides the defaults: pointers keep their provenance.
 ///
@@ -138,6 +158,22 @@ fn test(site: &Site) -> Result {
     Ok(cmd!(site.sh, "cargo test --workspace --no-fail-fast").run()?)
 }
 
+fn stress(site: &Site) -> Result {
+    stress_for(site, "short")
+}
+
+/// What the tests of sequences are built with: a delay at points inside of them, and counts.
+const INJECT_FLAGS: &str = "--cfg pcpu_inject";
+
+/// Runs the tests of operations on the own copy with sequences that wait to be interrupted, each
+/// combination for as long as `form` says. In a folder of its own, since everything is built anew.
+pub fn stress_for(site: &Site, form: &str) -> Result {
+    let tests = "test --package pcpu-linux --target-dir target/inject";
+    let (words, targets) = (tests.split(' '), STRESS_TARGETS);
+    let test = cmd!(site.sh, "cargo {words...} {targets...}");
+    Ok(test.env("RUSTFLAGS", INJECT_FLAGS).env("PCPU_STRESS", form).run()?)
+}
+
 fn doc(site: &Site) -> Result {
     let doc = cmd!(site.sh, "cargo doc --workspace --no-deps");
     Ok(doc.env("RUSTDOCFLAGS", "-D warnings").run()?)
@@ -151,6 +187,16 @@ fn no_std(site: &Site) -> Result {
         let features = needs_cas.then_some(["--features", CAS_FEATURE]);
         let check = cmd!(site.sh, "cargo check --target {target}");
         check.args(&crates).args(features.iter().flatten()).run()?;
+    }
+    Ok(())
+}
+
+/// Checks and does not link: these systems' linkers and C libraries are not asked for. What is
+/// never used on one of them shows as a warning.
+fn others(site: &Site) -> Result {
+    for target in OTHER_TARGETS {
+        let check = cmd!(site.sh, "cargo check --target {target} -p pcpu -p pcpu-linux");
+        check.env("RUSTFLAGS", "-D warnings").run()?;
     }
     Ok(())
 }
@@ -216,7 +262,19 @@ mod tests {
 
     #[test]
     fn what_set_up_speaks_of_are_stages() {
-        let known = [FMT, CLIPPY, NO_STD, FIRMWARE_LINT, FIRMWARE, SIZE, SEED, MUTANTS, MIRI];
+        let known = [
+            FMT,
+            CLIPPY,
+            NO_STD,
+            OTHERS,
+            FIRMWARE_LINT,
+            FIRMWARE,
+            SIZE,
+            SEED,
+            MUTANTS,
+            RSEQ_VM,
+            MIRI,
+        ];
         assert_eq!(names(&known).unwrap(), known);
     }
 

@@ -9,7 +9,7 @@ use pcpu_core::{Allocator, AttachError, Config, Context, Cookie, Region, Request
 use pcpu_layout::geometry::Topology;
 use pcpu_layout::{CpuId, UnitOffset};
 use pcpu_platform::Addr;
-use pcpu_sim::{Fallible, Machine, Smp};
+use pcpu_sim::{Call, Fallible, Machine, Smp};
 
 /// Regions that neither begin nor end at pages, and units with pages behind them.
 const CONFIG: Config =
@@ -236,6 +236,15 @@ fn a_set_up_without_pages_says_how_many_the_attached_cpus_wanted() {
     assert_eq!(refused, SetupError::NoPages { wanted: wanted + wanted });
 }
 
+/// No CPU keeps a translation of a page that was unmapped.
+fn assert_all_is_flushed(log: &[Call]) {
+    for (nth, call) in log.iter().enumerate() {
+        let Call::Unmap { at, .. } = call else { continue };
+        let covers = |call: &Call| matches!(call, Call::FlushTlb { range } if range.start <= *at && *at < range.end);
+        assert!(log[nth..].iter().any(covers), "unmapped and not flushed");
+    }
+}
+
 type Attach = fn(&Allocator<Smp>, CpuId) -> Result<(), AttachError>;
 
 #[test]
@@ -249,7 +258,9 @@ fn an_attach_that_fails_at_any_call_keeps_nothing() {
         let mut failures = 0;
         for n in 1.. {
             machine.fail_nth(n);
+            machine.record();
             let attached = attach(&pool, LATER[0]);
+            assert_all_is_flushed(&machine.take_log());
             check(&machine, &pool, &live);
             if attached.is_ok() {
                 break;

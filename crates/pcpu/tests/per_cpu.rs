@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Values with a copy on every CPU: construction, the three ways to a copy, and the end.
-#![cfg(all(feature = "linux", target_os = "linux"))]
+#![cfg(feature = "std")]
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,21 @@ use std::thread;
 
 use pcpu::{ConcurrencyId, Cpu, Node, PerCpu, PerCpuSlice, Pool};
 
+/// Runs `body` on threads that have each a copy of their own, and says how many.
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn on_every_cpu(body: impl Fn() + Sync) -> usize {
+    // A thread's number stands for a CPU, and the next thread gets the next number.
+    let nr_cpus = thread::available_parallelism().map_or(1, usize::from);
+    (0..nr_cpus).for_each(|_| {
+        thread::scope(|scope| {
+            scope.spawn(&body);
+        });
+    });
+    nr_cpus
+}
+
 /// Runs `body` on a thread pinned to each CPU that this one may use, one after the other.
+#[cfg(all(target_os = "linux", not(miri)))]
 fn on_every_cpu(body: impl Fn() + Sync) -> usize {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -171,6 +185,8 @@ fn every_copy_is_dropped_once_also_after_a_panic() {
     assert_eq!(pool.allocator().stats().nr_cur_alloc, 0, "the area went back all the same");
 }
 
+const ROUNDS: u32 = if cfg!(miri) { 5 } else { 2000 };
+
 #[test]
 fn with_is_alone_at_its_copy_and_may_be_nested() {
     let stack = PerCpu::new(RefCell::new(Vec::new())).unwrap();
@@ -180,7 +196,7 @@ fn with_is_alone_at_its_copy_and_may_be_nested() {
             scope.spawn({
                 let (stack, depth) = (&stack, &depth);
                 move || {
-                    for round in 0..2000 {
+                    for round in 0..ROUNDS {
                         stack.with(|stack| {
                             stack.borrow_mut().push((id, round));
                             depth.with(|depth| {
@@ -197,7 +213,7 @@ fn with_is_alone_at_its_copy_and_may_be_nested() {
     let mut all = Vec::new();
     stack.for_each(|_, stack| all.extend(stack.take()));
     all.sort_unstable();
-    assert!(all.into_iter().eq((0..4).flat_map(|id| (0..2000).map(move |round| (id, round)))));
+    assert!(all.into_iter().eq((0..4).flat_map(|id| (0..ROUNDS).map(move |round| (id, round)))));
 }
 
 #[test]
@@ -257,17 +273,27 @@ fn arrays_slices_and_fields_count_without_a_lock() {
     assert!(PerCpuSlice::<AtomicU64>::zeroed(1 << 20).is_err());
 }
 
+/// Enough to be interrupted in the middle; fewer where each is interpreted.
+const EACH: u64 = if cfg!(miri) { 20 } else { 20_000 };
+
+/// Recounts everything, which takes an interpreter minutes.
+fn check<B: pcpu::By>(pool: &Pool<B>) {
+    if !cfg!(miri) {
+        pool.allocator().check().unwrap();
+    }
+}
+
 fn counts_in<B: pcpu::By>(pool: &Pool<B>) {
     let hits = PerCpu::<AtomicU64, B>::zeroed_in(pool).unwrap();
     thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| (0..20_000).for_each(|_| hits.this_cpu().inc()));
+            scope.spawn(|| (0..EACH).for_each(|_| hits.this_cpu().inc()));
         }
     });
-    assert_eq!(hits.sum(), 160_000);
+    assert_eq!(hits.sum(), 8 * EACH);
     drop(hits);
     assert_eq!(pool.allocator().stats().nr_cur_alloc, 0);
-    pool.allocator().check().unwrap();
+    check(pool);
 }
 
 #[test]
@@ -288,7 +314,7 @@ fn values_come_and_go_while_others_count() {
             scope.spawn(move || {
                 let mut alive: Vec<PerCpu<AtomicU64>> = Vec::new();
                 let mut random = seed + 1;
-                for _ in 0..3000 {
+                for _ in 0..if cfg!(miri) { 12 } else { 3000 } {
                     random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
                     if alive.len() > 200 || (random >> 33).is_multiple_of(3) && !alive.is_empty() {
                         let value = alive.swap_remove((random >> 40) as usize % alive.len());
@@ -303,12 +329,13 @@ fn values_come_and_go_while_others_count() {
             });
         }
     });
-    pool.allocator().check().unwrap();
+    check(&pool);
     assert_eq!(pool.allocator().stats().nr_cur_alloc, 0);
     pool.trim();
-    pool.allocator().check().unwrap();
+    check(&pool);
 }
 
+#[cfg(all(target_os = "linux", not(miri)))]
 #[test]
 fn a_static_counts_in_the_process_s_own_pool() {
     pcpu::statics! {
@@ -321,6 +348,8 @@ fn a_static_counts_in_the_process_s_own_pool() {
     assert!(before.is_multiple_of(100) && copies >= nr_cpus as u64);
 }
 
+/// Where addresses have a limit that can be set.
+#[cfg(all(target_os = "linux", not(miri)))]
 #[test]
 fn what_does_not_fit_is_refused_with_a_reason() {
     let refused = PerCpu::<[u8; 1 << 20]>::zeroed().unwrap_err();

@@ -4,9 +4,11 @@
 use xshell::cmd;
 
 use super::{Need, Way};
+use crate::rseq_vm;
 use crate::site::{Result, Site};
 use crate::stages::{
-    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUTANTS, NO_STD, SEED, SIZE,
+    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUTANTS, NO_STD, OTHER_TARGETS,
+    OTHERS, RSEQ_VM, SEED, SIZE,
 };
 
 /// What this machine's `rustup` has.
@@ -52,6 +54,21 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
             way: Way::Rustup([&["target", "add"], BARE_TARGETS].concat()),
         });
     }
+    if !OTHER_TARGETS.iter().all(|target| has_target(target)) {
+        needs.push(Need {
+            what: "the standard library of other systems",
+            stages: &[OTHERS],
+            way: Way::Rustup([&["target", "add"], OTHER_TARGETS].concat()),
+        });
+    }
+    let guests = guest_targets();
+    if !guests.iter().all(|target| has_target(target)) {
+        needs.push(Need {
+            what: "the standard library of foreign processors",
+            stages: &[RSEQ_VM],
+            way: Way::Rustup([&["target", "add"], &guests[..]].concat()),
+        });
+    }
     let miri = ["miri", "rust-src"];
     match &installed.nightly_components {
         Some(components) if has_components(components, &miri) => {}
@@ -80,6 +97,11 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
         }),
     }
     needs
+}
+
+/// Targets of the program that boots on Linux.
+fn guest_targets() -> Vec<&'static str> {
+    rseq_vm::STAGE.iter().map(|machine| machine.target).collect()
 }
 
 /// Calls `rustup`, twice if need be: downloads fail now and then.
@@ -112,6 +134,10 @@ mod tests {
         }
     }
 
+    fn all_targets() -> String {
+        [BARE_TARGETS, OTHER_TARGETS, &guest_targets()].concat().join("\n")
+    }
+
     fn whats(installed: &Installed) -> Vec<&'static str> {
         needs(installed).iter().map(|need| need.what).collect()
     }
@@ -120,7 +146,7 @@ mod tests {
     fn a_machine_that_has_everything_needs_nothing() {
         let all = installed(
             "cargo-x86_64-unknown-linux-gnu\nclippy-x86_64-unknown-linux-gnu\nrustfmt-x86_64",
-            &BARE_TARGETS.join("\n"),
+            &all_targets(),
             Some("miri-x86_64-unknown-linux-gnu\nrust-src"),
         );
         assert_eq!(whats(&all), Vec::<&str>::new());
@@ -131,6 +157,8 @@ mod tests {
         let wanted = [
             "rustfmt and clippy",
             "the standard library of bare targets",
+            "the standard library of other systems",
+            "the standard library of foreign processors",
             "a nightly toolchain with Miri",
         ];
         assert_eq!(whats(&Installed::default()), wanted);
@@ -138,14 +166,20 @@ mod tests {
 
     #[test]
     fn one_target_that_is_missing_is_a_need() {
-        let but_one = BARE_TARGETS[1..].join("\n");
-        let machine = installed("rustfmt\nclippy", &but_one, Some("miri\nrust-src"));
-        assert_eq!(whats(&machine), ["the standard library of bare targets"]);
+        for (missing, what) in [
+            (BARE_TARGETS[0], "the standard library of bare targets"),
+            (OTHER_TARGETS[3], "the standard library of other systems"),
+            (guest_targets()[0], "the standard library of foreign processors"),
+        ] {
+            let but_one = all_targets().replace(missing, "");
+            let machine = installed("rustfmt\nclippy", &but_one, Some("miri\nrust-src"));
+            assert_eq!(whats(&machine), [what]);
+        }
     }
 
     #[test]
     fn a_nightly_without_miri_needs_the_component() {
-        let targets = BARE_TARGETS.join("\n");
+        let targets = all_targets();
         let machine = installed("rustfmt-x\nclippy-x", &targets, Some("rustc-x\nrust-src"));
         assert_eq!(whats(&machine), ["Miri"]);
     }

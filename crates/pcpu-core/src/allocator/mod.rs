@@ -19,7 +19,8 @@
 //!
 //! - an allocation that may sleep: *pages* for all of it but zeroing, *index* for each step;
 //! - an atomic one, and a free: *index* once;
-//! - balance, trim, attach: *pages*, and *index* for each step.
+//! - balance, trim, attach: *pages*, and *index* for each step;
+//! - `try_attach`: as attach, unless its own thread may hold one of them.
 //!
 //! # Invariants
 //! - **A2** what [`Totals`](crate::index::Totals) say is what a recount gives, whenever *index* is

@@ -53,7 +53,7 @@ pub use registered::{RegisterError, Registered};
 ///
 /// # Examples
 /// ```
-/// # #[cfg(all(feature = "linux", target_os = "linux"))]
+/// # #[cfg(feature = "std")]
 /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
 /// use core::cell::Cell;
 /// use pcpu::Config;
@@ -72,7 +72,7 @@ pub use registered::{RegisterError, Registered};
 /// assert_eq!(served, 1);
 /// # Ok(())
 /// # }
-/// # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+/// # #[cfg(not(all(feature = "std", target_os = "linux")))]
 /// # fn main() {}
 /// ```
 pub struct Pcpu<P: Machine, A: Addressing = Table<'static>> {
@@ -283,7 +283,7 @@ impl<P: Machine, A: Addressing> Pcpu<P, A> {
 
     /// Returns where a static's value is in the unit at offset 0, if its template is in one of the
     /// pool's images.
-    #[cfg(all(feature = "linux", target_os = "linux"))]
+    #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn area_of<K: crate::statics::Definition>(&self) -> Option<Addr> {
         let template = K::template().addr();

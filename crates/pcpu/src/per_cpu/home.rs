@@ -7,32 +7,33 @@
 //!          unit   unit   unit        unit    unit         attached when first used
 //! ```
 //!
+//! The locks are the standard library's: a forked child finds them as they were, and can tell.
+//!
 //! # Invariants
 //! - **H1** an entry of the table is set once, when its CPU is attached: from then on all areas are
 //!   backed and zeroed there, as they are on all others, and the entry stays.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::boxed::Box;
 use std::cell::RefCell;
 use std::string::String;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::vec::Vec;
 
-use lock_api::RawMutex as _;
-use parking_lot::RawMutex;
 use pcpu_core::{AllocError, AttachError, Kept, Request};
 use pcpu_layout::CpuId;
-use pcpu_linux::Linux;
 use pcpu_linux::local::{By, Index, NotProvided, Provide, Table, here};
 use pcpu_platform::Addr;
 
+use super::fork;
 use super::inside::Inside;
 use crate::Pcpu;
-use crate::default::PoolError;
+use crate::default::{Host, PoolError};
 
 /// See the module.
 pub(super) struct Home {
-    pub(super) pcpu: Pcpu<Linux>,
+    pub(super) pcpu: Pcpu<Host>,
     pub(super) table: Table,
     pub(super) name: String,
     /// CPUs, or what else copies are for, strays not counted.
@@ -41,8 +42,13 @@ pub(super) struct Home {
 }
 
 /// A lock on cache lines of its own (two, because they are fetched in pairs).
+#[derive(Default)]
 #[repr(align(128))]
-struct Lock(RawMutex);
+struct Lock {
+    lock: Mutex<()>,
+    /// In a forked child: a thread that is gone was at these copies.
+    lost: AtomicBool,
+}
 
 std::thread_local! {
     /// The locks that this thread holds: homes by address, and which copy.
@@ -50,10 +56,12 @@ std::thread_local! {
 }
 
 impl Home {
-    pub(super) fn new(pcpu: Pcpu<Linux>, name: String) -> Arc<Self> {
+    pub(super) fn new(pcpu: Pcpu<Host>, name: String) -> Arc<Self> {
         let nr_units = pcpu.geometry().nr_cpu_ids();
-        let locks = (0..nr_units).map(|_| Lock(RawMutex::INIT)).collect();
-        Arc::new(Self { pcpu, table: Table::new(), name, nr_ids: nr_units - 1, locks })
+        let locks = (0..nr_units).map(|_| Lock::default()).collect();
+        let home = Arc::new(Self { pcpu, table: Table::new(), name, nr_ids: nr_units - 1, locks });
+        fork::enter(&home);
+        home
     }
 
     /// The allocator's name of a copy.
@@ -121,11 +129,19 @@ impl Home {
             return body(held);
         }
         let mut index = here::<B>();
-        if self.provide(index).is_err() {
+        if self.provide(index).is_err() || self.is_lost(index) {
             // Any copy will do: it is the lock that counts.
-            index = self.table.present().next().expect("a pool has a copy at least").0;
+            let mut present = self.table.present().map(|(index, _)| index);
+            index = present.find(|&it| !self.is_lost(it)).unwrap_or_else(|| self.after_all());
         }
         self.locked(index, body)
+    }
+
+    /// In a child of a program that was at work on every copy: the strays', which nobody was.
+    fn after_all(&self) -> Index {
+        assert!(!self.is_lost(Index::STRAY), "every copy was in use when the process was forked");
+        assert!(self.provide(Index::STRAY).is_ok(), "no memory for another copy");
+        Index::STRAY
     }
 
     /// Runs `body` on the copies of `index`, alone among all who come this way.
@@ -148,12 +164,33 @@ impl Home {
     }
 
     fn locked<R>(&self, index: Index, body: impl FnOnce(Index) -> R) -> R {
-        let cpu = self.cpu_of(index).expect("a copy that is there has a CPU");
-        let lock = &self.locks[cpu.index()].0;
-        lock.lock();
+        // What it guards is not its own: a panic of somebody's body is no matter.
+        let guard = self.lock_of(index).lock.lock();
+        let _lock = guard.unwrap_or_else(PoisonError::into_inner);
         HELD.with_borrow_mut(|held| held.push((self.id(), index)));
-        let _release = Release { lock, id: self.id() };
+        let _release = Release { id: self.id() };
         body(index)
+    }
+
+    fn lock_of(&self, index: Index) -> &Lock {
+        let cpu = self.cpu_of(index).expect("a copy that is there has a CPU");
+        &self.locks[cpu.index()]
+    }
+
+    /// Whether a thread that a fork left behind was at these copies.
+    pub(super) fn is_lost(&self, index: Index) -> bool {
+        self.lock_of(index).lost.load(Ordering::Relaxed)
+    }
+
+    /// In a child that has just been forked: what is locked now, and not by this thread, stays so.
+    pub(super) fn mark_lost(&self) {
+        let held = self.held();
+        for (index, _) in self.table.present().filter(|&(index, _)| Some(index) != held) {
+            let lock = self.lock_of(index);
+            if matches!(lock.lock.try_lock(), Err(TryLockError::WouldBlock)) {
+                lock.lost.store(true, Ordering::Relaxed);
+            }
+        }
     }
 
     fn id(&self) -> usize {
@@ -161,18 +198,14 @@ impl Home {
     }
 }
 
-/// Releases when dropped, after a panic too.
-struct Release<'a> {
-    lock: &'a RawMutex,
+/// Notes, when dropped, that the thread is not at the copies any more; after a panic too.
+struct Release {
     id: usize,
 }
 
-impl Drop for Release<'_> {
-    #[allow(unsafe_code)]
+impl Drop for Release {
     fn drop(&mut self) {
         HELD.with_borrow_mut(|held| held.retain(|it| it.0 != self.id));
-        // SAFETY: `locked` took it, and made one of these.
-        unsafe { self.lock.unlock() };
     }
 }
 

@@ -4,17 +4,20 @@
 
 use core::cell::Cell;
 
+use super::fork::{self, AtWork};
+
 std::thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// While it lives, the thread is inside.
-pub(super) struct Inside(());
+/// While it lives, the thread is inside, and nobody forks.
+pub(super) struct Inside(Option<AtWork>);
 
 impl Inside {
     pub(super) fn enter() -> Self {
+        let work = (DEPTH.get() == 0).then(fork::work);
         DEPTH.set(DEPTH.get() + 1);
-        Self(())
+        Self(work)
     }
 
     /// Whether this code has interrupted such work, or is called by it.
@@ -25,6 +28,8 @@ impl Inside {
 
 impl Drop for Inside {
     fn drop(&mut self) {
+        // Before the lock: a handler that runs in between is not inside, and may take it again.
         DEPTH.set(DEPTH.get() - 1);
+        drop(self.0.take());
     }
 }

@@ -11,8 +11,10 @@
 //!      Pool    the handle of that
 //! ```
 
+mod claim;
 mod error;
 mod field;
+mod fork;
 mod home;
 mod inside;
 mod owner;

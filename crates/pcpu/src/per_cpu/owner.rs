@@ -3,17 +3,15 @@
 //! constructor, when the copy is wanted first.
 #![allow(unsafe_code)]
 
+use core::ptr;
 use std::boxed::Box;
 use std::sync::Arc;
-use std::thread::{self, ThreadId};
 
-use core::ptr;
-
-use parking_lot::{Mutex, MutexGuard};
 use pcpu_layout::CpuId;
 use pcpu_linux::local::{Index, NotProvided, Provide, Table};
 use pcpu_platform::Addr;
 
+use super::claim::Claim;
 use super::home::Home;
 use super::inside::Inside;
 
@@ -25,8 +23,9 @@ pub(super) struct Owner<T> {
     pub(super) home: Arc<Home>,
     /// The address of the area in the unit at offset 0.
     area: Addr,
-    /// `None`: zeros are a value, and every CPU of the pool has a copy.
-    made: Option<Box<Made<T>>>,
+    /// `None`: zeros are a value, and every CPU of the pool has a copy. Not in a `Box`, which would say
+    /// when it is moved that nobody else refers to its content.
+    made: Option<Arc<Made<T>>>,
 }
 
 /// Copies that are constructed one by one.
@@ -34,9 +33,8 @@ struct Made<T> {
     /// Those that are.
     table: Table,
     constructor: Box<Constructor<T>>,
-    /// Held while one is constructed; by whom.
-    building: Mutex<()>,
-    builder: Mutex<Option<ThreadId>>,
+    /// Who is constructing one.
+    builder: Claim,
 }
 
 impl<T> Owner<T> {
@@ -51,9 +49,8 @@ impl<T> Owner<T> {
         area: Addr,
         constructor: Box<Constructor<T>>,
     ) -> Self {
-        let (building, builder) = (Mutex::new(()), Mutex::new(None));
-        let made = Made { table: Table::new(), constructor, building, builder };
-        Self { home, area, made: Some(Box::new(made)) }
+        let made = Made { table: Table::new(), constructor, builder: Claim::default() };
+        Self { home, area, made: Some(Arc::new(made)) }
     }
 
     pub(super) fn area(&self) -> Addr {
@@ -76,6 +73,16 @@ impl<T> Owner<T> {
         self.table()
             .present()
             .filter_map(|(index, unit)| Some((self.home.cpu_of(index)?, index, self.in_unit(unit))))
+    }
+
+    /// The copy, unless a thread that a fork left behind was changing it.
+    pub(super) fn whole_copy(&self, index: Index) -> Option<*mut T> {
+        self.copy(index).filter(|_| !self.home.is_lost(index))
+    }
+
+    /// The copies of which that can be said.
+    pub(super) fn whole_copies(&self) -> impl Iterator<Item = (CpuId, Index, *mut T)> + '_ {
+        self.copies().filter(|&(_, index, _)| !self.home.is_lost(index))
     }
 
     fn in_unit(&self, unit: usize) -> *mut T {
@@ -109,48 +116,25 @@ impl<T> Owner<T> {
     /// Constructs the copy of an attached CPU, unless it is there.
     fn construct(&self, made: &Made<T>, index: Index) -> Result<(), NotProvided> {
         // In the middle of a pool's work, or of this very thing: whoever waits here waits for ever.
-        if Inside::is_entered() || made.is_building_here() {
+        if Inside::is_entered() || made.builder.is_here() {
             return Err(NotProvided::Refused);
         }
-        let building = Building::begin(made);
+        let _building = made.builder.begin();
         if made.table.get(index).is_none() {
             let cpu = self.home.cpu_of(index).ok_or(NotProvided::Refused)?;
             let unit = self.home.table.get(index).ok_or(NotProvided::Refused)?;
             // A panic leaves the copy as it was: not there.
             let value = (made.constructor)(cpu);
+            // A constructor that forks is two, and the child's may have asked for its own value.
+            if made.table.get(index).is_some() {
+                return Ok(());
+            }
             // SAFETY: the area is as large and aligned as a `T` needs; its copy on this CPU is
-            // backed (H1), and nobody's: it is not in the table, and who puts it there has
-            // `building`.
+            // backed (H1), and nobody's: it is not in the table, and only who has the claim puts it
+            // there.
             unsafe { self.in_unit(unit).write(value) };
             made.table.set(index, unit);
         }
-        drop(building);
         Ok(())
-    }
-}
-
-/// While it lives, its thread constructs.
-struct Building<'a> {
-    builder: &'a Mutex<Option<ThreadId>>,
-    _building: MutexGuard<'a, ()>,
-}
-
-impl<'a> Building<'a> {
-    fn begin<T>(made: &'a Made<T>) -> Self {
-        let building = made.building.lock();
-        *made.builder.lock() = Some(thread::current().id());
-        Self { builder: &made.builder, _building: building }
-    }
-}
-
-impl Drop for Building<'_> {
-    fn drop(&mut self) {
-        *self.builder.lock() = None;
-    }
-}
-
-impl<T> Made<T> {
-    fn is_building_here(&self) -> bool {
-        *self.builder.lock() == Some(thread::current().id())
     }
 }

@@ -230,7 +230,7 @@ impl<T: Send, B: By> PerCpu<T, B> {
     /// threads that do so could wait for each other.
     pub fn with_cpu<R>(&self, cpu: CpuId, body: impl FnOnce(&T) -> R) -> Option<R> {
         let index = self.owner.home.index_of(cpu)?;
-        let copy = self.owner.copy(index)?;
+        let copy = self.owner.whole_copy(index)?;
         // SAFETY: as in `with`.
         Some(self.owner.home.on(index, |_| body(unsafe { &*copy })))
     }
@@ -240,7 +240,7 @@ impl<T: Send, B: By> PerCpu<T, B> {
     /// # Panics
     /// As for [`with_cpu`](Self::with_cpu).
     pub fn for_each(&self, mut body: impl FnMut(CpuId, &T)) {
-        for (cpu, index, copy) in self.owner.copies() {
+        for (cpu, index, copy) in self.owner.whole_copies() {
             // SAFETY: as in `with`.
             self.owner.home.on(index, |_| body(cpu, unsafe { &*copy }));
         }
@@ -268,7 +268,7 @@ impl<T: Send, B: By> PerCpu<T, B> {
 
     /// Returns a CPU's copy to change in place. `None` if it has none yet.
     pub fn get_mut(&mut self, cpu: CpuId) -> Option<&mut T> {
-        let copy = self.owner.copy(self.owner.home.index_of(cpu)?)?;
+        let copy = self.owner.whole_copy(self.owner.home.index_of(cpu)?)?;
         // SAFETY: initialised, and there as long as `self`; borrowed for this alone, so nobody is at
         // any copy.
         Some(unsafe { &mut *copy })
@@ -277,7 +277,7 @@ impl<T: Send, B: By> PerCpu<T, B> {
     /// Lists the copies there are, to change in place.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (CpuId, &mut T)> {
         // SAFETY: as in `get_mut`; each copy is listed once.
-        self.owner.copies().map(|(cpu, _, copy)| (cpu, unsafe { &mut *copy }))
+        self.owner.whole_copies().map(|(cpu, _, copy)| (cpu, unsafe { &mut *copy }))
     }
 
     /// Returns the pool.
@@ -348,7 +348,7 @@ impl<T: Send, B: By> PerCpu<T, B> {
 }
 
 impl<T, B: By> Drop for PerCpu<T, B> {
-    /// Drops every copy there is, and gives the area back, whatever panics on the way.
+    /// Drops every copy there is (in a forked child, but for those that somebody was changing), and gives the area back, whatever panics on the way.
     fn drop(&mut self) {
         /// Drops a value where it lies.
         struct Copy<T>(*mut T);
@@ -362,7 +362,7 @@ impl<T, B: By> Drop for PerCpu<T, B> {
         let _area = Area::to_free(&self.owner.home, self.area.take());
         if core::mem::needs_drop::<T>() {
             // A vector goes on with the others when one of them panics.
-            drop(self.owner.copies().map(|(_, _, copy)| Copy(copy)).collect::<Vec<_>>());
+            drop(self.owner.whole_copies().map(|(_, _, copy)| Copy(copy)).collect::<Vec<_>>());
         }
     }
 }

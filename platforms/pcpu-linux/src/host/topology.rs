@@ -12,12 +12,10 @@ use std::path::Path;
 use pcpu_layout::geometry::Topology;
 use pcpu_layout::{CpuId, IndexBy, NodeId};
 
+use crate::MAX_CPUS;
+
 const CPU_DIR: &str = "/sys/devices/system/cpu";
 const NODE_DIR: &str = "/sys/devices/system/node";
-
-/// The most CPUs a machine may have. No system has more, and a wrong number in a list must not
-/// cost gigabytes.
-pub(super) const MAX_CPUS: u32 = 65_536;
 
 /// Possible CPUs and their nodes.
 #[derive(Debug)]
@@ -95,6 +93,13 @@ impl CpuMap {
     /// Returns how many CPUs are possible.
     pub(super) fn nr_possible(&self) -> u32 {
         self.possible.len() as u32
+    }
+
+    /// Says whether CPUs are on different nodes.
+    pub(super) fn has_nodes(&self) -> bool {
+        let mut nodes = self.node_of.iter().flatten();
+        let first = nodes.next();
+        nodes.any(|node| Some(node) != first)
     }
 
     /// Returns the CPU that stands for `running`, a number of the system's.

@@ -27,18 +27,33 @@ pub(super) fn has_concurrency_ids() -> bool {
     HAS_CONCURRENCY_IDS.load(Ordering::Relaxed)
 }
 
+/// Decides the mode. Threads have concurrency ids from then on, where they have them.
+pub(super) fn prepare() {
+    let has_ids = matches!(mode(), super::Mode::Sequences(it) if it.has_concurrency_ids());
+    HAS_CONCURRENCY_IDS.store(has_ids, Ordering::Relaxed);
+}
+
 /// Where the copies of one area are.
 ///
 /// In front what sequences use: the address that the area has in the unit at offset 0, and entry 0
 /// of the table of units.
+///
+/// Pointers, and not the references that they were made of: whoever keeps a table and copies together
+/// may be moved, and may be dropped by value.
 #[derive(Debug)]
 pub struct Copies<'t, B> {
     /// The address, with the top bit set.
     biased: usize,
-    origin: &'t AtomicUsize,
-    table: &'t Table,
+    origin: *const AtomicUsize,
+    table: *const Table,
+    borrow: PhantomData<&'t Table>,
     by: PhantomData<fn() -> B>,
 }
+
+// SAFETY: as good as a `&Table`, and `Table: Sync`.
+unsafe impl<B> Send for Copies<'_, B> {}
+// SAFETY: likewise.
+unsafe impl<B> Sync for Copies<'_, B> {}
 
 impl<B> Clone for Copies<'_, B> {
     fn clone(&self) -> Self {
@@ -49,19 +64,16 @@ impl<B> Clone for Copies<'_, B> {
 impl<B> Copy for Copies<'_, B> {}
 
 impl<'t, B: By> Copies<'t, B> {
-    /// Names the copies of the area at `area`, in the units of `table`. Decides the process's
-    /// [mode](super::mode()).
+    /// Names the copies of the area at `area`, in the units of `table`.
     #[inline]
     pub fn new(area: Addr, table: &'t Table) -> Self {
-        let (biased, origin) = (area.get() | PRESENT, table.origin());
-        Self { biased, origin, table, by: PhantomData }
+        let (biased, origin) = (area.get() | PRESENT, core::ptr::from_ref(table.origin()));
+        Self { biased, origin, table, borrow: PhantomData, by: PhantomData }
     }
 
-    /// Decides the mode, which has to be done before any table is filled. Threads have concurrency
-    /// ids from then on, where they have them.
+    /// Decides the process's [mode](super::mode()), as the first table does.
     pub fn prepare() {
-        let has_ids = matches!(mode(), super::Mode::Sequences(it) if it.has_concurrency_ids());
-        HAS_CONCURRENCY_IDS.store(has_ids, Ordering::Relaxed);
+        prepare();
     }
 
     /// Names the copies of what lies `bytes` further on in the area.
@@ -74,12 +86,13 @@ impl<'t, B: By> Copies<'t, B> {
     /// Returns the address of a copy that is there.
     #[inline]
     pub fn address(self, index: Index) -> Option<Addr> {
-        Addr::new(self.in_unit(self.table.get(index)?))
+        Addr::new(self.in_unit(self.table().get(index)?))
     }
 
     /// Returns the table.
     pub const fn table(self) -> &'t Table {
-        self.table
+        // SAFETY: made of such a reference.
+        unsafe { &*self.table }
     }
 
     #[inline]
@@ -114,7 +127,7 @@ impl<'t, B: By> Copies<'t, B> {
     ) -> Option<R> {
         let mut hop: Option<Hop> = None;
         loop {
-            match way::<B>(self.table, provide, &mut hop) {
+            match way::<B>(self.table(), provide, &mut hop) {
                 Way::Atomic(unit) => return Some(atomic(self.in_unit(unit))),
                 Way::Closed => return None,
                 Way::Again => {}

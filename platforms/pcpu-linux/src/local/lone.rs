@@ -5,26 +5,28 @@
 //!   lock │ the structure ...            an area; sequences go by the address behind the lock
 //! ```
 //!
-//! A sequence needs nobody's leave. All others, those of fallback mode and strays, take the lock
-//! of the copy, and do not wait for it: who interrupted its holder would wait for ever. Whoever
-//! wants another CPU's copy takes it out of the table, fences, works, and puts it back.
+//! A sequence needs nobody's leave. All others, those of fallback mode, of nodes and of strays, take
+//! the lock of the copy, and do not wait for it: who interrupted its holder would wait for ever.
+//! Whoever wants a copy that sequences work on closes its entry in the table, fences, works, and
+//! opens it again.
 //!
 //! # Invariants
 //! - **L1** a copy is changed by sequences of its index while it is in the table, or by the holder
-//!   of its lock in fallback mode and for strays, or by whoever closed it: never by two of these.
+//!   of its lock in fallback mode, for nodes and for strays, or by whoever closed it: never by two
+//!   of these.
 #![allow(unsafe_code)]
 
 use core::fmt;
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use pcpu_layout::IndexBy;
 use pcpu_platform::Addr;
 
 use super::by::By;
 use super::fence::{FenceError, Target, fence};
 use super::mode::{Mode, decided};
 use super::table::{Index, Table};
-use super::way::{NotProvided, Provide};
 
 /// Bytes of an area before the structure.
 pub(super) const HEAD: usize = size_of::<usize>();
@@ -55,71 +57,34 @@ pub(super) unsafe fn locked<R>(address: usize, work: impl FnOnce() -> R) -> Resu
     Ok(result)
 }
 
-/// Which copy is out of the table for somebody's work. One at a time for each table.
-#[derive(Debug, Default)]
-pub(super) struct Closed {
-    /// 0, or an index and 8.
-    index: AtomicUsize,
-}
-
-impl Closed {
-    fn number(index: Index) -> usize {
-        index.get().map_or(7, |number| number as usize + 8)
-    }
-
-    /// Has `work` done on the copy of `index`, while nobody else does any. `address` is that of its
-    /// structure.
-    ///
-    /// # Errors
-    /// The inner one: somebody else is doing that, or has the lock. The outer one: no fence.
-    ///
-    /// # Safety
-    /// As for [`locked`].
-    pub(super) unsafe fn work<B: By, R>(
-        &self,
-        table: &Table,
-        index: Index,
-        address: usize,
-        work: impl FnOnce() -> R,
-    ) -> Result<Result<R, Busy>, FenceError> {
-        let with_sequences = matches!(decided(), Some(Mode::Sequences(_)));
-        let Some(number) = index.get().filter(|_| with_sequences) else {
-            // SAFETY: the caller's contract.
-            return Ok(unsafe { locked(address, work) });
-        };
-        let free = (0, Self::number(index));
-        if self.index.compare_exchange(free.0, free.1, Ordering::SeqCst, Ordering::Relaxed).is_err()
-        {
-            return Ok(Err(Busy));
-        }
-        let Some(unit) = table.get(index) else {
-            self.index.store(0, Ordering::SeqCst);
-            return Ok(Err(Busy));
-        };
-        table.clear(index);
-        // Concurrency ids move between CPUs.
-        let by_cpu = B::INDEX == pcpu_layout::IndexBy::Cpu;
-        let fenced = fence(if by_cpu { Target::Cpu(number) } else { Target::All });
-        let result = fenced.map(|()| Ok(work()));
-        table.set(index, unit);
-        self.index.store(0, Ordering::SeqCst);
-        result
-    }
-}
-
-/// Provides copies as `inner` does, but for the one that is closed.
-pub(super) struct Open<'a> {
-    pub(super) closed: &'a Closed,
-    pub(super) inner: &'a dyn Provide,
-}
-
-impl Provide for Open<'_> {
-    fn provide(&self, index: Index) -> Result<(), NotProvided> {
-        if self.closed.index.load(Ordering::SeqCst) == Closed::number(index) {
-            return Err(NotProvided::Closed);
-        }
-        self.inner.provide(index)
-    }
+/// Has `work` done on the copy of `index`, while nobody else does any. `address` is that of its
+/// structure.
+///
+/// # Errors
+/// The inner one: somebody else is doing that, or has the lock. The outer one: no fence.
+///
+/// # Safety
+/// As for [`locked`].
+pub(super) unsafe fn alone<B: By, R>(
+    table: &Table,
+    index: Index,
+    address: usize,
+    work: impl FnOnce() -> R,
+) -> Result<Result<R, Busy>, FenceError> {
+    // Copies of nodes have several CPUs, which take the lock in every mode.
+    let by_node = B::INDEX == IndexBy::Node;
+    let by_sequences = matches!(decided(), Some(Mode::Sequences(_))) && !by_node;
+    let Some(number) = index.get().filter(|_| by_sequences) else {
+        // SAFETY: the caller's contract.
+        return Ok(unsafe { locked(address, work) });
+    };
+    let Some(unit) = table.close(index) else { return Ok(Err(Busy)) };
+    // Concurrency ids move between CPUs.
+    let by_cpu = B::INDEX == IndexBy::Cpu;
+    let fenced = fence(if by_cpu { Target::Cpu(number) } else { Target::All });
+    let result = fenced.map(|()| Ok(work()));
+    table.open(index, unit);
+    result
 }
 
 /// The address of a structure, from that of its area.

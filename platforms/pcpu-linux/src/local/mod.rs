@@ -66,6 +66,23 @@ pub use system::nr_indexes;
 pub use table::{Index, Table};
 pub use way::{NotProvided, Provide, here};
 
+/// Makes the calling thread forget the sequence that it ran last.
+///
+/// The kernel reads the description of that sequence when it next interrupts the thread, however long
+/// after, and ends the process if it is not there. So before an object with this code in it is
+/// unloaded (`dlclose`), each thread that did operations from it calls this, from a function of that
+/// object, and does none afterwards; or has ended. Threads that pcpu registered itself keep the object
+/// loaded to their end.
+///
+/// # Context
+/// Any.
+pub fn prepare_unload() {
+    #[cfg(sequences)]
+    if let Some(Mode::Sequences(_)) = mode::decided() {
+        rseq::area::forget_sequence();
+    }
+}
+
 /// Decides the mode.
 fn decide() -> Mode {
     #[cfg(sequences)]

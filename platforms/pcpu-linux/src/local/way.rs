@@ -6,11 +6,12 @@ use pcpu_layout::IndexBy;
 use super::by::By;
 use super::hop::Hop;
 use super::mode::{Mode, decided};
-use super::table::{Index, Table};
+use super::table::{Entry, Index, Table};
 
 /// Makes copies that are not there yet.
 pub trait Provide {
-    /// Makes the copy of `index`, and sets its entry in the table.
+    /// Makes the copy of `index`, and sets its entry in the table. May be asked for a copy that is
+    /// there by now, or that somebody has closed: that is made once, and set to the same again.
     ///
     /// # Context
     /// Called in the middle of an operation, so where an operation is used: in a signal handler too,
@@ -26,8 +27,6 @@ pub trait Provide {
 pub enum NotProvided {
     /// No such CPU, or not now: there is another way.
     Refused,
-    /// The copy exists, and somebody works on it alone. Worth asking again soon.
-    Closed,
 }
 
 /// Where an operation goes on.
@@ -37,7 +36,7 @@ pub(super) enum Way {
     Again,
     /// With an atomic instruction on the copy in the unit at this offset.
     Atomic(usize),
-    /// Nowhere: see [`NotProvided::Closed`].
+    /// Nowhere: somebody has the copy for himself. Worth asking again soon.
     Closed,
 }
 
@@ -48,7 +47,7 @@ pub(super) enum Way {
 pub(super) fn way<B: By>(table: &Table, provide: &dyn Provide, hop: &mut Option<Hop>) -> Way {
     match decided() {
         Some(Mode::Sequences(_)) => with_sequences::<B>(table, provide, hop),
-        // Nobody gets a table before the mode is decided; and if so, atomics are right for nodes.
+        // Whoever has a table has decided: `None` does not come.
         Some(Mode::Fallback(_)) | None => atomic(table, provide, index_now(B::INDEX)),
     }
 }
@@ -72,16 +71,22 @@ fn index_now(by: IndexBy) -> Index {
 
 /// Takes the copy of `index`, or any: each is changed atomically.
 fn atomic(table: &Table, provide: &dyn Provide, index: Index) -> Way {
-    if let Some(unit) = table.get(index) {
-        return Way::Atomic(unit);
-    }
-    match provide.provide(index) {
-        Ok(()) => table.get(index).map_or(Way::Again, Way::Atomic),
-        Err(NotProvided::Closed) => Way::Closed,
-        Err(NotProvided::Refused) => {
+    match found(table, provide, index) {
+        Some(Entry::Present(unit)) => Way::Atomic(unit),
+        Some(Entry::Closed) => Way::Closed,
+        Some(Entry::Absent) => Way::Again,
+        None => {
             let any = table.present().next();
             Way::Atomic(any.expect("a pool has a copy at least").1)
         }
+    }
+}
+
+/// What is there of `index`, after it was provided if need be; `None` if that was refused.
+fn found(table: &Table, provide: &dyn Provide, index: Index) -> Option<Entry> {
+    match table.look(index) {
+        Entry::Absent => provide.provide(index).ok().map(|()| table.look(index)),
+        entry => Some(entry),
     }
 }
 
@@ -108,14 +113,14 @@ fn with_sequences<B: By>(table: &Table, provide: &dyn Provide, hop: &mut Option<
     let by_id = B::INDEX == IndexBy::ConcurrencyId && has_concurrency_ids();
     let id = area::read(if by_id { Id::Concurrency } else { Id::Cpu });
     let Ok(number) = u32::try_from(id) else { return Way::Again };
-    if table.get(Index::new(number)).is_some() {
-        // The thread has moved since, or somebody else has made the copy.
-        return Way::Again;
-    }
-    match provide.provide(Index::new(number)) {
-        Ok(()) => Way::Again,
-        Err(NotProvided::Closed) => Way::Closed,
-        Err(NotProvided::Refused) => stray(table, provide).unwrap_or_else(|| {
+    match found(table, provide, Index::new(number)) {
+        // The thread has moved since, or the copy was made.
+        Some(Entry::Present(_) | Entry::Absent) => Way::Again,
+        Some(Entry::Closed) => Way::Closed,
+        None => stray(table, provide).unwrap_or_else(|| {
+            assert!(!by_id, "out of memory for the copies of a concurrency id");
+            // The one from before has to be over first: it would take back what this one does.
+            drop(hop.take());
             let cpus = table.present().filter_map(|(index, _)| index.get());
             *hop = Hop::to_one_of(cpus);
             assert!(
@@ -164,12 +169,9 @@ fn register_if_own(register: fn() -> super::rseq::Registered) -> super::rseq::Re
 /// The copy of threads without a number of their own, if it can be had.
 #[cfg(sequences)]
 fn stray(table: &Table, provide: &dyn Provide) -> Option<Way> {
-    if let Some(unit) = table.get(Index::STRAY) {
-        return Some(Way::Atomic(unit));
-    }
-    match provide.provide(Index::STRAY) {
-        Ok(()) => Some(table.get(Index::STRAY).map_or(Way::Again, Way::Atomic)),
-        Err(NotProvided::Closed) => Some(Way::Closed),
-        Err(NotProvided::Refused) => None,
-    }
+    Some(match found(table, provide, Index::STRAY)? {
+        Entry::Present(unit) => Way::Atomic(unit),
+        Entry::Closed => Way::Closed,
+        Entry::Absent => Way::Again,
+    })
 }

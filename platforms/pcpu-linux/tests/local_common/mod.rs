@@ -3,9 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use pcpu_linux::local::{Copies, Cpu, Index, NotProvided, Provide, Table, nr_indexes};
 use pcpu_platform::Addr;
@@ -20,7 +19,7 @@ pub struct Area {
     table: Table,
     size: usize,
     /// Bytes of what was written last.
-    width: Cell<usize>,
+    width: AtomicUsize,
 }
 
 /// All copies are there already.
@@ -45,7 +44,7 @@ impl Area {
             table.set(Index::new(number as u32), number * UNIT);
         }
         table.set(Index::STRAY, nr_indexes() * UNIT);
-        Self { memory, base, table, size, width: Cell::new(0) }
+        Self { memory, base, table, size, width: AtomicUsize::new(0) }
     }
 
     pub fn table(&self) -> &Table {
@@ -54,6 +53,11 @@ impl Area {
 
     pub fn address(&self, offset: usize) -> Addr {
         Addr::new(self.base + offset).unwrap()
+    }
+
+    /// The offset of a copy's unit.
+    pub fn unit(&self, index: Index) -> usize {
+        index.get().map_or(nr_indexes(), |number| number as usize) * UNIT
     }
 
     fn bytes(&self, copy: usize) -> *mut u8 {
@@ -74,7 +78,7 @@ impl Area {
 
     /// Writes bytes to every copy.
     pub fn write_all(&self, offset: usize, bytes: &[u8]) {
-        self.width.set(bytes.len());
+        self.width.store(bytes.len(), Ordering::Relaxed);
         for copy in 0..self.nr_copies() {
             // SAFETY: a copy's bytes; the test is not at work on them.
             unsafe { self.bytes(copy).add(offset).copy_from(bytes.as_ptr(), bytes.len()) };
@@ -84,7 +88,7 @@ impl Area {
     /// The words of the copies that differ from `before`, in the width that was written; `before`
     /// itself if none does.
     pub fn changed(&self, offset: usize, before: u128) -> Vec<u128> {
-        let width = self.width.get();
+        let width = self.width.load(Ordering::Relaxed);
         let words = (0..self.nr_copies()).map(|copy| {
             let mut bytes = [0; 16];
             // SAFETY: a copy's bytes; the test is not at work on them.

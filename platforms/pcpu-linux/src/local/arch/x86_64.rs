@@ -35,6 +35,22 @@ macro_rules! inject {
     };
 }
 
+/// What an abort handler does first: nothing, or in builds with `--cfg pcpu_inject`, count.
+#[cfg(not(pcpu_inject))]
+macro_rules! count_abort {
+    () => {
+        ""
+    };
+}
+
+/// See above.
+#[cfg(pcpu_inject)]
+macro_rules! count_abort {
+    () => {
+        "lock inc qword ptr [rip + {aborts}]\n"
+    };
+}
+
 /// The block of a sequence, with what its points need.
 #[cfg(not(pcpu_inject))]
 macro_rules! sequence {
@@ -52,6 +68,7 @@ macro_rules! sequence {
             $($operands)*
             delay = out(reg) _,
             rounds = sym super::super::inject::ROUNDS,
+            aborts = sym super::super::inject::ABORTS,
             options(nostack)
         )
     };
@@ -101,9 +118,9 @@ macro_rules! range {
 /// The end of the range, its descriptor, and the abort handler, out of the way.
 macro_rules! end {
     () => {
-        end!("2b")
+        end!("2b", count_abort!())
     };
-    ($resume:literal) => {
+    ($resume:literal, $($count:tt)*) => {
         concat!(
             "5:\n",
             ".pushsection __rseq_cs, \"aw\", @progbits\n",
@@ -114,7 +131,9 @@ macro_rules! end {
             ".pushsection __rseq_failure, \"ax\", @progbits\n",
             ".byte 0x0f, 0xb9, 0x3d\n",
             ".long 0x53053053\n",
-            "6: jmp ",
+            "6:\n",
+            $($count)*,
+            "jmp ",
             $resume,
             "\n",
             ".popsection\n",
@@ -460,7 +479,7 @@ unsafe impl Sequences for Native {
                 "dec {left}\n",
                 "jnz 8b\n",
                 "9:\n",
-                end!("7f"),
+                end!("7f", ""),
                 "xor {aborted:e}, {aborted:e}\n",
                 "7:\n",
                 t = out(reg) _,
@@ -474,7 +493,8 @@ unsafe impl Sequences for Native {
         }
         match (aborted, left) {
             (1, _) => Spun::Aborted,
-            (_, 0) => Spun::Tired,
+            // What had changed before the range began says nothing.
+            (_, left) if left == 0 || left == rounds => Spun::Tired,
             _ => Spun::Changed,
         }
     }

@@ -63,6 +63,15 @@ pub(in super::super) fn read(id: Id) -> i32 {
     unsafe { ptr::with_exposed_provenance::<i32>(area + id as usize).read_volatile() }
 }
 
+/// Makes the calling thread's area, which exists, name no sequence.
+pub(in super::super) fn forget_sequence() {
+    let area = Native::thread_pointer().wrapping_add_signed(offset());
+    // SAFETY: the area of the calling thread, whose field for sequences is there for programs to
+    // write. No sequence is at work: this is none, and one that a signal handler interrupted
+    // has been aborted.
+    unsafe { ptr::with_exposed_provenance_mut::<u64>(area + 8).write_volatile(0) };
+}
+
 /// The area that pcpu brings.
 pub(super) use own::own_offset;
 

@@ -15,9 +15,9 @@ const FIRST_VERSION: u32 = 20;
 pub(in super::super) fn decide() -> Mode {
     let mode = if cfg!(pcpu_fixed_cpu) { fixed() } else { look() };
     if let Mode::Fallback(_) = mode {
-        // Threads must read of somewhere that they are not registered.
-        let of_libc = OfLibc::look().map(|libc| libc.offset);
-        area::set_offset(of_libc.or_else(area::own_offset).unwrap_or(area::NONE));
+        // Threads must read of somewhere that they are not registered, and libc's area may say that
+        // they are. The own one does not: it was never registered, or was taken off again.
+        area::set_offset(area::own_offset().unwrap_or(area::NONE));
     }
     mode
 }

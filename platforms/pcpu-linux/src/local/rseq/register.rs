@@ -66,7 +66,6 @@ struct AtEnd;
 impl Drop for AtEnd {
     fn drop(&mut self) {
         unregister_own();
-        STATE.set(State::Over);
     }
 }
 
@@ -104,13 +103,16 @@ pub(super) fn register_own() -> Result<(), Refused> {
     Ok(())
 }
 
-/// Takes the calling thread off the register, if pcpu put it there.
+/// Takes the calling thread off the register for good, if pcpu put it there.
 pub(super) fn unregister_own() {
-    if STATE.get() == State::Registered {
+    let before = STATE.replace(State::Over);
+    if before == State::Registered {
+        // The state goes first: a signal handler that runs between the two still has sequences, and
+        // one that runs afterwards must not believe that there are any.
         // SAFETY: as it was registered. Nothing else can have changed that.
-        let done = unsafe { rseq(own_area(), own_len(), UNREGISTER) };
-        debug_assert!(done.is_ok(), "an area could not be taken off the register");
-        STATE.set(State::New);
+        let _ = unsafe { rseq(own_area(), own_len(), UNREGISTER) };
+        // A filter of system calls may refuse. Then the thread stays registered to its end: the
+        // area lies in what the thread was started with, which outlives it.
     }
 }
 
