@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a sequence finds the running CPU's unit, and how far apart units lie: what each choice costs.
+//!
+//! ```text
+//!   a table:      load cpu ─► load table[cpu] ─► + area ─► negative? ─► add     what pcpu does
+//!   a shift:      load cpu ─► negative? ─► << 16 ─────────────────────► add     64 KiB apart
+//!   colour:       load cpu ─► negative? ─► × (64 KiB + 4 KiB + 64) ───► add     no two in one cache set
+//! ```
+//!
+//! The first part adds to one counter, and to sixteen in turn: one counter alone is bound by how soon
+//! a store is seen by the next load, which hides everything else. The second part sums one counter
+//! over units at different distances, which is where colour pays.
+//!
+//! The answer is in docs/decisions/0002-unit-addresses.md. `cargo bench -p pcpu --bench
+//! unit_addresses`
+
+mod region;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+mod sequences;
+mod strides;
+mod turns;
+
+fn main() {
+    // Cargo asks benchmarks whether they have tests.
+    if std::env::args().any(|word| word == "--test" || word == "--list") {
+        return;
+    }
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+    sequences::compare();
+    strides::compare();
+}
