@@ -122,8 +122,16 @@ mod per_cpu;
 mod statics;
 
 #[cfg(feature = "std")]
+/// For `#[derive(pcpu::FromZeros)]`: say `#[zerocopy(crate = "pcpu::zerocopy")]` with it.
+#[cfg(feature = "std")]
+pub use zerocopy;
+#[cfg(feature = "std")]
+pub use zerocopy::FromZeros;
+
+#[cfg(feature = "std")]
 pub use per_cpu::{
-    Bits, Field, NewError, Number, PerCpu, PerCpuSlice, Pool, PoolBuilder, Scalar, This,
+    Bits, Field, NewError, Number, PerCpu, PerCpuSlice, Pool, PoolAllocator, PoolBuilder, Scalar,
+    This,
 };
 
 pub use local::{Pcpu, Pinned, RegisterError, Registered};

@@ -11,7 +11,7 @@
 //!      Pool    the handle of that
 //! ```
 
-mod claim;
+mod chain;
 mod error;
 mod field;
 mod fork;
@@ -27,7 +27,7 @@ mod value;
 
 pub use error::NewError;
 pub use field::Field;
-pub use pool::{Pool, PoolBuilder};
+pub use pool::{Pool, PoolAllocator, PoolBuilder};
 pub use scalar::{Bits, Number, Scalar};
 pub use slice::PerCpuSlice;
 pub use this::This;
