@@ -6,7 +6,8 @@ use xshell::cmd;
 use super::{Need, Way};
 use crate::site::{Result, Site};
 use crate::stages::{
-    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUTANTS, NO_STD, SEED, SIZE,
+    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUSL, MUSL_TARGET, MUTANTS, NO_STD,
+    SEED, SIZE,
 };
 
 /// What this machine's `rustup` has.
@@ -50,6 +51,13 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
             what: "the standard library of bare targets",
             stages: &[NO_STD, FIRMWARE_LINT, FIRMWARE, SIZE, SEED, MUTANTS],
             way: Way::Rustup([&["target", "add"], BARE_TARGETS].concat()),
+        });
+    }
+    if !has_target(MUSL_TARGET) {
+        needs.push(Need {
+            what: "the standard library over musl",
+            stages: &[MUSL],
+            way: Way::Rustup(vec!["target", "add", MUSL_TARGET]),
         });
     }
     let miri = ["miri", "rust-src"];
@@ -112,6 +120,10 @@ mod tests {
         }
     }
 
+    fn all_targets() -> String {
+        [BARE_TARGETS, &[MUSL_TARGET]].concat().join("\n")
+    }
+
     fn whats(installed: &Installed) -> Vec<&'static str> {
         needs(installed).iter().map(|need| need.what).collect()
     }
@@ -120,7 +132,7 @@ mod tests {
     fn a_machine_that_has_everything_needs_nothing() {
         let all = installed(
             "cargo-x86_64-unknown-linux-gnu\nclippy-x86_64-unknown-linux-gnu\nrustfmt-x86_64",
-            &BARE_TARGETS.join("\n"),
+            &all_targets(),
             Some("miri-x86_64-unknown-linux-gnu\nrust-src"),
         );
         assert_eq!(whats(&all), Vec::<&str>::new());
@@ -131,6 +143,7 @@ mod tests {
         let wanted = [
             "rustfmt and clippy",
             "the standard library of bare targets",
+            "the standard library over musl",
             "a nightly toolchain with Miri",
         ];
         assert_eq!(whats(&Installed::default()), wanted);
@@ -138,14 +151,17 @@ mod tests {
 
     #[test]
     fn one_target_that_is_missing_is_a_need() {
-        let but_one = BARE_TARGETS[1..].join("\n");
-        let machine = installed("rustfmt\nclippy", &but_one, Some("miri\nrust-src"));
-        assert_eq!(whats(&machine), ["the standard library of bare targets"]);
+        let without = |target: &str| {
+            let but_one = all_targets().replace(target, "");
+            whats(&installed("rustfmt\nclippy", &but_one, Some("miri\nrust-src")))
+        };
+        assert_eq!(without(BARE_TARGETS[0]), ["the standard library of bare targets"]);
+        assert_eq!(without(MUSL_TARGET), ["the standard library over musl"]);
     }
 
     #[test]
     fn a_nightly_without_miri_needs_the_component() {
-        let targets = BARE_TARGETS.join("\n");
+        let targets = all_targets();
         let machine = installed("rustfmt-x\nclippy-x", &targets, Some("rustc-x\nrust-src"));
         assert_eq!(whats(&machine), ["Miri"]);
     }

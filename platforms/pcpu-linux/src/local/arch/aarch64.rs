@@ -126,10 +126,11 @@ macro_rules! answer {
 /// The same sequence for each kind of index.
 macro_rules! by_field {
     ($field:ident, $make:ident, $at:ident, $lines:tt, $($operands:tt)*) => {
-        // SAFETY: one asm block; the method's contract. Memory is written by the committing store,
-        // and by stores that the contract allows.
         match $field {
+            // SAFETY: one asm block; the method's contract. Memory is written by the committing
+            // store, and by stores that the contract allows.
             Field::Cpu => unsafe { $make!(Cpu, $at, $lines, $($operands)*) },
+            // SAFETY: the same.
             Field::ConcurrencyId => unsafe { $make!(ConcurrencyId, $at, $lines, $($operands)*) },
         }
     };

@@ -119,14 +119,19 @@ fn spin(at: At, word: &AtomicUsize) -> Spun {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Mode, mode};
-    use super::super::area;
+    use super::super::super::{Mode, Registrar, mode};
+    use super::super::{Registered, area, register_this_thread};
     use super::*;
 
     /// RS-17. Being preempted beside the range must not look like being preempted in it.
     #[test]
     fn a_kernel_that_aborts_is_never_said_not_to() {
-        let Mode::Sequences(_) = mode() else { return };
+        let Mode::Sequences(sequence) = mode() else { return };
+        let is_registered = match sequence.by {
+            Registrar::Libc => Registered::Yes,
+            Registrar::Pcpu => register_this_thread(),
+        };
+        assert_eq!(is_registered, Registered::Yes);
         let at = At { area: area::offset(), table: core::ptr::null(), biased: 0 };
         let mut aborts = 0;
         for round in 0..300 {
