@@ -6,6 +6,7 @@
 //!   ci  ─────────────▶ ├─▶ stages ──▶ report: seconds, table, closing line
 //!   nightly ─────────▶ ┘
 //!   firmware ────────▶ images, booted in QEMU: a line each
+//!   rseq-vm ─────────▶ Linux on foreign processors, booted in QEMU: a line for each check
 //!   reference-compare ─▶ a table of peak memory, refusals and times
 //! ```
 //!
@@ -17,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+mod boot;
 mod cells;
 mod doc_paths;
 mod firmware;
@@ -24,10 +26,12 @@ mod layers;
 mod nightly;
 mod reference;
 mod report;
+mod rseq_vm;
 mod setup;
 mod site;
 mod stages;
 mod symbols;
+mod tally;
 mod tree;
 mod unsafe_files;
 
@@ -61,6 +65,8 @@ enum Task {
     Nightly(Selection),
     /// Boot the images for boards in QEMU
     Firmware(firmware::Options),
+    /// Boot Linux on foreign processors in QEMU, and check restartable sequences there
+    RseqVm(rseq_vm::Options),
     /// Compare with programs that replay traces by the kernel's own algorithm
     ReferenceCompare(reference::Options),
 }
@@ -95,6 +101,7 @@ fn perform(task: Task) -> Result {
         Task::Ci(selection) => selection.run(&site, "ci", stages::ALL),
         Task::Nightly(selection) => selection.run(&site, "nightly", nightly::ALL),
         Task::Firmware(options) => firmware::perform(&site, &options),
+        Task::RseqVm(options) => rseq_vm::perform(&site, &options),
         Task::ReferenceCompare(options) => reference::compare(&site, &options),
     }
 }

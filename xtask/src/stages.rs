@@ -8,7 +8,7 @@ use xshell::cmd;
 
 use crate::report::{RED, RESET, YELLOW};
 use crate::site::{Result, Site};
-use crate::{cells, doc_paths, firmware, layers, symbols, unsafe_files};
+use crate::{cells, doc_paths, firmware, layers, rseq_vm, symbols, unsafe_files};
 
 /// One check that can be named and run alone.
 pub struct Stage {
@@ -32,6 +32,7 @@ pub const ALL: &[Stage] = &[
     Stage { name: MUSL, what: "a C library that registers no threads", run: musl },
     Stage { name: "doc", what: "the documentation builds without a warning", run: doc },
     Stage { name: NO_STD, what: "the no_std crates build for bare targets", run: no_std },
+    Stage { name: OTHERS, what: "pcpu builds for other systems, without a warning", run: others },
     Stage { name: "symbols", what: "km images have no map and no flush", run: symbols::check },
     Stage { name: "replay", what: "a real boot trace, verified in four cells", run: cells::smoke },
     Stage { name: "package", what: "every published crate can be packaged", run: package },
@@ -40,6 +41,7 @@ pub const ALL: &[Stage] = &[
     Stage { name: SIZE, what: "flash and RAM are what docs/size.md says", run: firmware::size },
     Stage { name: SEED, what: "no MMU: no code for one, and no way to ask", run: firmware::seed },
     Stage { name: MUTANTS, what: "broken sources make an image fail", run: firmware::mutants },
+    Stage { name: RSEQ_VM, what: "restartable sequences, foreign processors", run: rseq_vm::check },
     Stage { name: "loom", what: "every interleaving of what runs without a lock", run: loom },
     Stage { name: MIRI, what: "no undefined behaviour in the allocator's tests", run: miri },
 ];
@@ -56,6 +58,8 @@ pub const MIRI: &str = "miri";
 pub const MUSL: &str = "musl";
 /// Needs [`BARE_TARGETS`].
 pub const NO_STD: &str = "no-std";
+/// Needs [`OTHER_TARGETS`].
+pub const OTHERS: &str = "others";
 /// Needs clippy and [`BARE_TARGETS`].
 pub const FIRMWARE_LINT: &str = "firmware-lint";
 /// Needs [`BARE_TARGETS`] and QEMU.
@@ -66,6 +70,8 @@ pub const SIZE: &str = "size";
 pub const SEED: &str = "seed";
 /// Needs [`BARE_TARGETS`] and QEMU.
 pub const MUTANTS: &str = "mutants";
+/// Needs the targets, linkers and kernels of its machines, and QEMU.
+pub const RSEQ_VM: &str = "rseq-vm";
 
 /// Programs that bring their C library along, and one that leaves sequences to others.
 pub const MUSL_TARGET: &str = "x86_64-unknown-linux-musl";
@@ -93,6 +99,15 @@ const CAS_FEATURE: &str = "pcpu-bare/critical-section";
 /// The crates that run without an operating system.
 const NO_STD_CRATES: &[&str] =
     &["pcpu-layout", "pcpu-platform", "pcpu-core", "pcpu-conformance", "pcpu-bare", "pcpu"];
+
+/// Systems with the standard library: three for which there is the machine for all systems, and
+/// a Linux whose addresses have 32 bits.
+pub const OTHER_TARGETS: &[&str] = &[
+    "x86_64-apple-darwin",
+    "x86_64-pc-windows-gnu",
+    "x86_64-unknown-freebsd",
+    "i686-unknown-linux-gnu",
+];
 
 /// The tests that mean something else when sequences wait to be interrupted.
 const STRESS_TARGETS: &[&str] =
@@ -199,6 +214,16 @@ fn no_std(site: &Site) -> Result {
     Ok(())
 }
 
+/// Checks and does not link: these systems' linkers and C libraries are not asked for. What is
+/// never used on one of them shows as a warning.
+fn others(site: &Site) -> Result {
+    for target in OTHER_TARGETS {
+        let check = cmd!(site.sh, "cargo check --target {target} -p pcpu -p pcpu-linux");
+        check.env("RUSTFLAGS", "-D warnings").run()?;
+    }
+    Ok(())
+}
+
 /// Packs and does not build: what a package is built from is what the other stages built,
 /// and what this one can find is a file or a version that a package lacks.
 fn package(site: &Site) -> Result {
@@ -260,7 +285,20 @@ mod tests {
 
     #[test]
     fn what_set_up_speaks_of_are_stages() {
-        let known = [FMT, CLIPPY, MUSL, NO_STD, FIRMWARE_LINT, FIRMWARE, SIZE, SEED, MUTANTS, MIRI];
+        let known = [
+            FMT,
+            CLIPPY,
+            MUSL,
+            NO_STD,
+            OTHERS,
+            FIRMWARE_LINT,
+            FIRMWARE,
+            SIZE,
+            SEED,
+            MUTANTS,
+            RSEQ_VM,
+            MIRI,
+        ];
         assert_eq!(names(&known).unwrap(), known);
     }
 

@@ -198,7 +198,7 @@ pub enum SetupError {
     },
     /// No pages for the first chunk.
     NoPages {
-        /// Pages of the run, or of all units, that could not be had.
+        /// Pages of the run, or of all attached CPUs' units, that could not be had.
         wanted: PageCount,
     },
     /// No addresses for the first chunk, which this set-up maps page by page.
@@ -261,6 +261,10 @@ pub enum AttachError {
     },
     /// The platform ran out of pages.
     NoPages,
+    /// A lock of the allocator is held, perhaps by the code that this call interrupted. Worth
+    /// another try. Only where the caller may not wait:
+    /// [`try_attach`](crate::Allocator::try_attach).
+    Busy,
 }
 
 impl fmt::Display for AttachError {
@@ -268,6 +272,7 @@ impl fmt::Display for AttachError {
         match *self {
             Self::NotPossible { cpu } => write!(f, "CPU {cpu} is not possible in this pool"),
             Self::NoPages => NoPages.fmt(f),
+            Self::Busy => f.write_str("a lock of the allocator is held, and may not be waited for"),
         }
     }
 }

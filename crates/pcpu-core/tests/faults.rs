@@ -60,6 +60,13 @@ const PAGED: Cell<Sim<SmpMmu>> = Cell {
     make: |machine| Allocator::new_paged(machine.smp(), &CONFIG, &[7; 99]),
     is_paged: true,
 };
+const PAGED_BUT_ONE: Cell<Sim<SmpMmu>> = Cell {
+    machine: || Machine::builder().cpus(3).nodes(3).strict_caches().build(),
+    make: |machine| {
+        Allocator::new_paged_with_attached(machine.smp(), &RESERVING, &[7; 99], all_but_one)
+    },
+    is_paged: true,
+};
 const WITH_RESERVED: Cell<Sim<SmpMmu>> = Cell {
     machine: || Machine::with_cpus(3),
     make: |machine| Allocator::with_attached(machine.smp(), &RESERVING, &[7; 99], all_but_one),
@@ -88,6 +95,12 @@ impl<P: Backed + Observer> Run<P> {
         self.machine.possible_cpus().filter(|&cpu| self.pool.is_attached(cpu)).collect()
     }
 
+    /// Units of the first chunk that are backed.
+    fn nr_first_units(&self) -> usize {
+        let possible = self.pool.geometry().nr_possible() as usize;
+        if self.is_paged { self.attached().len() } else { possible }
+    }
+
     /// The allocator's books agree with themselves and with the machine's.
     fn check(&self) {
         self.pool.check().unwrap_or_else(|broken| panic!("{broken}"));
@@ -95,7 +108,7 @@ impl<P: Backed + Observer> Run<P> {
         let static_pages = geometry.static_size() / geometry.page_size();
         let behind = geometry.pages_per_unit().get() - geometry.nr_boot_pages().get();
         let uncounted = static_pages + if self.is_paged { behind } else { 0 };
-        let frames = stats.total_pages + uncounted * geometry.nr_possible() as usize;
+        let frames = stats.total_pages + uncounted * self.nr_first_units();
         assert_eq!(self.machine.frames_in_use(), frames, "frames in use and pages counted");
         if self.machine.areas_reserved() > 0 {
             let ranges = stats.nr_chunks - usize::from(!self.is_paged);
@@ -166,17 +179,20 @@ impl<P: Backed + Observer> Run<P> {
         }
     }
 
-    /// Frees all, trims, and expects the figures of set-up; then drops and expects nothing.
-    fn end(mut self, start: &Stats) {
+    /// Frees all, trims, and expects the figures of set-up, with the first unit of a CPU that came
+    /// later; then drops and expects nothing.
+    fn end(mut self, start: &Stats, nr_first_units: usize) {
         while !self.live.is_empty() {
             self.free(0);
         }
         self.pool.trim();
         self.check();
         let end = self.pool.stats();
+        assert_eq!(start.first_chunk_pages, start.total_pages);
+        let total_pages = start.total_pages / nr_first_units * self.nr_first_units();
         assert_eq!(
             (end.nr_chunks, end.total_pages, end.populated_pages, end.empty_pop_pages),
-            (start.nr_chunks, start.total_pages, start.populated_pages, start.empty_pop_pages),
+            (start.nr_chunks, total_pages, start.populated_pages, start.empty_pop_pages),
         );
         drop(self.pool);
         assert_nothing_is_out(&self.machine);
@@ -192,11 +208,12 @@ fn assert_nothing_is_out(machine: &Machine) {
 fn trace_with<P: Backed + Observer>(cell: &Cell<P>, n: u64) -> bool {
     let mut run = Run::new(cell);
     let (start, calls) = (run.pool.stats(), run.machine.fallible_calls());
+    let nr_first_units = run.nr_first_units();
     run.machine.fail_nth(n);
     run.trace();
     let failed = run.machine.fallible_calls() - calls >= n;
     run.machine.fail_none();
-    run.end(&start);
+    run.end(&start, nr_first_units);
     failed
 }
 
@@ -247,6 +264,7 @@ sweeps! {
     whatever_fails_with_an_mmu_nothing_is_lost: MMU, 150 calls;
     whatever_fails_on_two_nodes_nothing_is_lost: MMU_TWO_NODES, 150 calls;
     whatever_fails_after_a_paged_set_up_nothing_is_lost: PAGED, 150 calls;
+    whatever_fails_after_a_paged_set_up_without_a_cpu_nothing_is_lost: PAGED_BUT_ONE, 150 calls;
     whatever_fails_beside_a_reserved_region_nothing_is_lost: WITH_RESERVED, 150 calls;
 }
 
@@ -271,7 +289,7 @@ fn whatever_fails_while_the_directory_grows_every_chunk_is_found() {
         let made = run.machine.fallible_calls() - calls;
         let chunks = (run.pool.stats().nr_chunks - start.nr_chunks) as u64;
         run.machine.fail_none();
-        run.end(&start);
+        run.end(&start, 1);
         if made < n {
             // A record and a run for each chunk; what is more is tables.
             assert!(made > 2 * chunks, "the directory never grew");
@@ -288,6 +306,7 @@ fn a_set_up_that_fails_gives_everything_back() {
         sweep_set_up(&MMU),
         sweep_set_up(&MMU_TWO_NODES),
         sweep_set_up(&PAGED),
+        sweep_set_up(&PAGED_BUT_ONE),
         sweep_set_up(&WITH_RESERVED),
     ];
     assert!(calls.iter().all(|&calls| calls >= 8), "{calls:?}");

@@ -100,6 +100,21 @@ fn a_cpu_is_attached_late() {
 }
 
 #[test]
+fn a_cpu_is_attached_late_to_a_first_chunk_that_has_no_page_for_it() {
+    let machine = machine(3);
+    let late = CpuId::new(1);
+    let others = |cpu| cpu != late;
+    let config = Config { reserved_size: 64, ..small() };
+    let made = Allocator::<Smp>::new_paged_with_attached(machine.smp(), &config, &[7], others);
+    let pool = made.unwrap();
+    let kept = pool.alloc(Request::new(1000, 4)).unwrap();
+    pool.attach(late).unwrap();
+    pool.free(kept).unwrap();
+    pool.trim();
+    short_life(machine, pool);
+}
+
+#[test]
 fn a_set_up_that_fails_gives_everything_back() {
     let machine = machine(2);
     for n in 1.. {

@@ -11,7 +11,9 @@ use std::thread;
 
 use common::bytes;
 use common::naive::Random;
-use pcpu_core::{Allocator, Config, Context, Cookie, FreeRefused, Machine as Backed, Request};
+use pcpu_core::{
+    Allocator, AttachError, Config, Context, Cookie, FreeRefused, Machine as Backed, Request,
+};
 use pcpu_layout::CpuId;
 use pcpu_platform::Observer;
 use pcpu_sim::Machine;
@@ -195,8 +197,11 @@ fn four_threads_and_a_worker_never_share_an_area_without_an_mmu() {
 }
 
 /// Attaches two more CPUs while the others run.
-fn attach_meanwhile<P>(machine: &Machine, pool: &Allocator<P>)
-where
+fn attach_meanwhile<P>(
+    machine: &Machine,
+    pool: &Allocator<P>,
+    attach: fn(&Allocator<P>, CpuId) -> Result<(), AttachError>,
+) where
     P: Backed + Observer + Sync,
     Allocator<P>: Sync,
 {
@@ -206,7 +211,7 @@ where
             while pool.stats().nr_alloc < start + STEPS as u64 / 4 && !is_over.load(Relaxed) {
                 thread::yield_now();
             }
-            pool.attach(cpu).unwrap();
+            attach(pool, cpu).unwrap();
             assert!(pool.is_attached(cpu));
         }
     });
@@ -220,7 +225,7 @@ fn cpus_that_are_attached_in_the_storm_join_it_with_an_mmu() {
     let machine = Machine::with_cpus(THREADS + 2);
     let is_attached = |cpu: CpuId| cpu.get() < THREADS;
     let pool = Allocator::with_attached(machine.smp(), &CONFIG, &[], is_attached).unwrap();
-    attach_meanwhile::<pcpu_sim::Smp>(&machine, &pool);
+    attach_meanwhile::<pcpu_sim::Smp>(&machine, &pool, Allocator::attach);
     drop(pool);
     assert_nothing_is_out(&machine);
 }
@@ -230,7 +235,28 @@ fn cpus_that_are_attached_in_the_storm_join_it_without_an_mmu() {
     let machine = Machine::with_cpus(THREADS + 2);
     let is_attached = |cpu: CpuId| cpu.get() < THREADS;
     let pool = Allocator::with_attached(machine.no_mmu(), &CONFIG, &[], is_attached).unwrap();
-    attach_meanwhile::<pcpu_sim::NoMmu>(&machine, &pool);
+    attach_meanwhile::<pcpu_sim::NoMmu>(&machine, &pool, Allocator::attach);
+    drop(pool);
+    assert_nothing_is_out(&machine);
+}
+
+/// Nobody is interrupted here, so being refused is for a while.
+fn attach_without_waiting<P: Backed>(pool: &Allocator<P>, cpu: CpuId) -> Result<(), AttachError> {
+    loop {
+        match pool.try_attach(cpu) {
+            Err(AttachError::Busy) => thread::yield_now(),
+            end => return end,
+        }
+    }
+}
+
+#[test]
+fn cpus_without_a_page_that_are_attached_in_the_storm_join_it() {
+    let machine = Machine::with_cpus(THREADS + 2);
+    let is_attached = |cpu: CpuId| cpu.get() < THREADS;
+    let made = Allocator::new_paged_with_attached(machine.smp(), &CONFIG, &[], is_attached);
+    let pool = made.unwrap();
+    attach_meanwhile::<pcpu_sim::Smp>(&machine, &pool, attach_without_waiting);
     drop(pool);
     assert_nothing_is_out(&machine);
 }

@@ -3,21 +3,64 @@
 //!
 //! Code that touches only its own CPU's copy needs no lock and shares no cache line. Linux has
 //! had this since 2009; here it is as a library, for firmware and kernels (one CPU or many, with
-//! an MMU or without) and for Linux programs.
+//! an MMU or without) and for programs, on Linux above all.
 //!
-//! This crate is the door to the others:
+//! # For programs
+//! Needs the feature `std`, which is on by default.
+//!
+//! ```
+//! # #[cfg(feature = "std")]
+//! # fn main() -> Result<(), Box<dyn core::error::Error>> {
+//! use core::cell::Cell;
+//! use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//! use pcpu::PerCpu;
+//!
+//! let hits = PerCpu::<AtomicU64>::zeroed()?;
+//! hits.this_cpu().inc();
+//! assert_eq!(hits.sum(), 1);
+//! assert!(hits.iter().all(|(_, copy)| copy.load(Relaxed) <= 1));
+//!
+//! let longest = PerCpu::new(Cell::new(0_usize))?;
+//! longest.with(|longest| longest.set(longest.get().max(40)));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "std"))]
+//! # fn main() {}
+//! ```
+//!
+//! **Three ways to a copy.** [`PerCpu::this_cpu`] works on the running CPU's, operation by operation,
+//! without a lock: a counter, a flag, a field or an element that is an atomic. [`PerCpu::with`] lends
+//! the running CPU's copy of any type, alone, for the length of a closure, under a lock for each
+//! CPU. [`PerCpu::get`] and [`PerCpu::iter`] lend every CPU's, to be read while their CPUs go on.
+//! What is changed in one of the first two ways is not to be changed in the other, nor by the
+//! third: neither waits for the others, and counts would be lost.
+//!
+//! **Mode.** Operations without a lock are restartable sequences where the kernel has these, and
+//! atomic instructions where not, with the same results. [`mode()`] says which, and why. It is one
+//! for the whole process, decided at first use.
+//!
+//! **Pools.** Copies lie in a pool. There is one for the process, which nobody has to make or name,
+//! and which carries the program's static variables. A [`Pool`] of one's own has its own memory, a
+//! limit, and a choice: copies for CPUs, for *concurrency ids* (few, in a container that may use
+//! few CPUs of many) or for memory nodes. In any pool, a CPU takes memory from when it is used first.
+//!
+//! What to make of a program that shards its atomics today is told in `docs/from-sharded-atomics.md`.
+//!
+//! # For firmware and kernels
+//! Default features are off. This crate is the door to the others:
 //!
 //! - [`Allocator`], [`Request`], [`Config`]: the allocator, generic over a [`platform`].
 //! - [`statics!`], [`Pcpu`]: static per-CPU variables, and a pool that carries their copies.
 //! - [`platform`]: the traits that a machine implements, and the cells that choose the back end.
 //! - [`layout`]: geometry and maps, for those who want to look closer.
-//! - [`default`]: a pool on this Linux process, with nothing to set up. Needs the feature `linux`,
-//!   which is on by default; firmware turns default features off.
+//!
+//! With `std`, [`default`] has the same for this process as a machine: an [`Allocator`] whose areas
+//! are reached by address, and a [`Pcpu`] with statics. A [`PerCpu`] asks for neither.
 //!
 //! # Examples
-//! A pool whose first units hold 64 bytes of static variables, and a counter on every CPU:
+//! An allocator whose first units hold 64 bytes of static variables, and an area on every CPU:
 //! ```
-//! # #[cfg(all(feature = "linux", target_os = "linux"))]
+//! # #[cfg(feature = "std")]
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
 //! use core::alloc::Layout;
 //! use pcpu::{Config, Request};
@@ -32,13 +75,28 @@
 //! pool.free(hits)?;
 //! # Ok(())
 //! # }
-//! # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+//! # #[cfg(not(feature = "std"))]
 //! # fn main() {}
 //! ```
 //!
-//! Static variables are [one macro](statics!) away:
+//! Static variables are [one macro](statics!) away. Atomics, in a program:
 //! ```
-//! # #[cfg(all(feature = "linux", target_os = "linux"))]
+//! # #[cfg(all(feature = "std", target_os = "linux"))]
+//! # fn main() {
+//! use core::sync::atomic::AtomicU64;
+//!
+//! pcpu::statics! { static SERVED: AtomicU64 = AtomicU64::new(0); }
+//!
+//! SERVED.this_cpu().inc();
+//! assert_eq!(SERVED.sum(), 1);
+//! # }
+//! # #[cfg(not(all(feature = "std", target_os = "linux")))]
+//! # fn main() {}
+//! ```
+//!
+//! Any type that need not be dropped, anywhere:
+//! ```
+//! # #[cfg(all(feature = "std", target_os = "linux"))]
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
 //! use core::cell::Cell;
 //! use pcpu::Config;
@@ -49,14 +107,24 @@
 //! assert_eq!(pcpu.pinned(|here| HITS.get(here).replace(8)), 7);
 //! # Ok(())
 //! # }
-//! # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+//! # #[cfg(not(all(feature = "std", target_os = "linux")))]
 //! # fn main() {}
 //! ```
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(feature = "std")]
+extern crate std;
+
 mod local;
+#[cfg(feature = "std")]
+mod per_cpu;
 mod statics;
+
+#[cfg(feature = "std")]
+pub use per_cpu::{
+    Bits, Field, NewError, Number, PerCpu, PerCpuSlice, Pool, PoolBuilder, Scalar, This,
+};
 
 pub use local::{Pcpu, Pinned, RegisterError, Registered};
 pub use statics::{AccessError, Image, MAX_ALIGN, Static};
@@ -75,11 +143,15 @@ pub use pcpu_core::{
 pub use pcpu_core::{PercpuStats, Stats};
 pub use {pcpu_layout as layout, pcpu_platform as platform};
 
-#[cfg(all(feature = "linux", target_os = "linux"))]
+#[cfg(feature = "std")]
 pub mod default;
+#[cfg(feature = "std")]
+pub use pcpu_linux::local::{
+    By, ConcurrencyId, Cpu, Mode, Node, Reason, Registrar, Sequence, Tested, mode,
+};
 
-/// The README's program is compiled and run with the documentation's tests.
-#[cfg(doctest)]
+/// The README's programs are compiled and run with the documentation's tests. One has statics.
+#[cfg(all(doctest, feature = "std", target_os = "linux"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
@@ -87,3 +159,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct CratesReadme;
+
+/// And the guide for those who come from sharded atomics, which has statics too.
+#[cfg(all(doctest, feature = "std", target_os = "linux"))]
+#[doc = include_str!("../../../docs/from-sharded-atomics.md")]
+struct FromShardedAtomics;

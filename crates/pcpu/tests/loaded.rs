@@ -8,12 +8,16 @@
 mod common;
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, OnceLock, mpsc};
+use std::thread;
 
 use libloading::{Library, Symbol};
 use pcpu::layout::CpuId;
-use pcpu::{AccessError, Image, Pcpu, RegisterError};
+use pcpu::platform::Event;
+use pcpu::{AccessError, AttachError, Image, Pcpu, RegisterError};
 use pcpu_linux::{Linux, Uni};
 
 type ImageFn = fn() -> Image;
@@ -93,16 +97,49 @@ fn a_pool_of_one_cpu_takes_an_ordinary_area() {
 
 #[test]
 fn a_cpu_attached_after_an_object_gets_its_copies_too() {
-    let (platform, library) = (Linux::builder().cpus(2).build().unwrap(), load("plugin"));
-    let one = CpuId::new(1);
-    let pcpu = Pcpu::<_>::with_attached(platform, &common::config(), |cpu| cpu != one).unwrap();
+    let (config, library, one) = (common::config(), load("plugin"), CpuId::new(1));
+    let platform = || Linux::builder().cpus(2).build().unwrap();
+    let others = |cpu| cpu != one;
+    let in_runs = Pcpu::<_>::with_attached(platform(), &config, others).unwrap();
+    let paged = Pcpu::<_>::paged_with_attached(platform(), &config, others).unwrap();
     // SAFETY: exported with this type.
     let seen: Symbol<'_, SeenFn> = unsafe { library.get("plugin_seen") }.unwrap();
-    // SAFETY: the library outlives it, and is not used by others; nothing is freed by number.
-    let _registered = unsafe { pcpu.register(image(&library)) }.unwrap();
-    assert_eq!(seen(&pcpu, one), Err(AccessError::NotAttached { cpu: one }));
-    pcpu.attach(one).unwrap();
-    assert_eq!(seen(&pcpu, one), Ok(5));
+    for pcpu in [in_runs, paged] {
+        // SAFETY: the library outlives it, and is not used by others; nothing is freed by number.
+        let _registered = unsafe { pcpu.register(image(&library)) }.unwrap();
+        assert_eq!(seen(&pcpu, one), Err(AccessError::NotAttached { cpu: one }));
+        pcpu.attach(one).unwrap();
+        assert_eq!(seen(&pcpu, one), Ok(5));
+        assert_eq!(OWN.on(&pcpu, one).unwrap().load(Relaxed), 1);
+    }
+}
+
+/// Asked by the registration itself, which is where an interrupt could come.
+#[test]
+fn while_an_object_is_registered_a_caller_that_may_not_wait_is_refused() {
+    static POOL: OnceLock<Pcpu<Linux>> = OnceLock::new();
+    static ANSWERS: Mutex<Vec<Result<(), AttachError>>> = Mutex::new(Vec::new());
+    let one = CpuId::new(1);
+    let ask = move |event: &Event| {
+        if let (Event::Alloc { reserved: true, .. }, Some(pcpu)) = (event, POOL.get()) {
+            let answers = [CpuId::new(0), one].map(|cpu| pcpu.try_attach(cpu));
+            ANSWERS.lock().unwrap().extend(answers);
+        }
+    };
+    let platform = Linux::builder().cpus(2).observer(Box::new(ask)).build().unwrap();
+    let made = Pcpu::<_>::paged_with_attached(platform, &common::config(), |cpu| cpu != one);
+    let pcpu = POOL.get_or_init(|| made.unwrap());
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        let library = load("plugin");
+        // SAFETY: the library outlives it, and is not used by others; nothing is freed by number.
+        drop(unsafe { pcpu.register(image(&library)) }.unwrap());
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(120)).expect("it waits for its own thread");
+    assert_eq!(*ANSWERS.lock().unwrap(), [Ok(()), Err(AttachError::Busy)]);
+    pcpu.try_attach(one).unwrap();
+    assert_eq!(OWN.on(pcpu, one).unwrap().load(Relaxed), 1);
 }
 
 #[test]

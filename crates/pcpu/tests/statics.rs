@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Static per-CPU variables: values, separation, placement. SV-1 to SV-8 of docs/behaviours.md, each
-//! on the three kinds of machine.
+//! on the four kinds of machine.
 #![cfg(target_os = "linux")]
 
 mod common;

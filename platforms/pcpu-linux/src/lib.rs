@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Per-CPU memory for programs on Linux.
+//! Per-CPU memory for programs: on Linux, and in a plainer way on every other system.
 //!
-//! A program has no page tables and no interrupt flag, but it has `mmap`, and that is enough
-//! to play all four cells of {one CPU, many} x {no MMU, MMU}:
+//! A program has no page tables and no interrupt flag, but on Linux it has `mmap`, and that is
+//! enough to play all four cells of {one CPU, many} x {no MMU, MMU}:
 //!
 //! | type | cell | back end | memory |
 //! |---|---|---|---|
 //! | [`Linux`] | `SmpMmu` | vm | addresses reserved once, pages given by the system on demand |
 //! | [`NoMmu`] | `SmpNoMmu` | km | runs of pages from the same reservation; no [`Mapper`] |
 //! | [`Uni`] | `Up` | km | the same, and one CPU |
+//! | [`Portable`] | `SmpNoMmu` | km | runs of pages from the program's heap |
+//!
+//! [`Portable`] needs the standard library and nothing else; where the target is not Linux, it is the
+//! only one. The rest of this page is about the others.
 //!
 //! ```
 //! # #[cfg(target_os = "linux")] {
@@ -46,23 +50,44 @@
 //!   long as the reservation. Undo it for what you want to see, with `madvise(MADV_DODUMP)` on
 //!   [`address_space`](Machine::address_space).
 //! - **`fork` copies.** Parent and child each have all areas and change their own. As for any
-//!   lock, a child forked while another thread is inside the allocator must not use it.
-//! - **Memory nodes** are told apart for the layout, but pages are not yet bound to them: the
-//!   system places a page near the CPU that populates it, whatever `node` says.
-//! - **`this_cpu` operations** take a lock per CPU, which is correct on every kernel and slow.
+//!   lock, a child forked while another thread is inside the allocator must not use it. (The pools of
+//!   the crate `pcpu`, those of `PerCpu`, see to that.)
+//! - **Memory nodes** are wishes: while a thread populates a CPU's pages it prefers that CPU's node,
+//!   and pages come from elsewhere where the node has no room.
+//! - **Operations on the running CPU's copy** are there twice. Those of [`local`] are restartable
+//!   sequences, and atomic instructions where there are none; they are what `PerCpu` of the crate
+//!   `pcpu` is made of. Those of the trait [`ThisCpu`](pcpu_platform::ThisCpu), and pinned code with
+//!   them, take a lock per CPU: correct on every kernel, slow, and able to lend a whole copy.
 //! - A program that locks its future memory (`mlockall(MCL_FUTURE)`) may build a platform: the
 //!   reservation is unlocked before anything can be locked in. One that calls
 //!   `mlockall(MCL_CURRENT)` *afterwards* asks for all of it to be populated; use
 //!   [`Backing::Accounted`] there.
 //!
 //! [`Mapper`]: pcpu_platform::Mapper
-//!
-//! Where the target is not Linux, the crate is empty.
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(rustdoc::broken_intra_doc_links, reason = "what is for Linux alone is not there")
+)]
 #![deny(unsafe_code)]
 
+mod build_error;
 #[cfg(target_os = "linux")]
 mod host;
 pub mod local;
+mod memory;
+mod pins;
+mod portable;
 
+pub use build_error::BuildError;
 #[cfg(target_os = "linux")]
-pub use host::{Backing, BuildError, Builder, Frame, Linux, Machine, NoMmu, Uni};
+pub use host::{Backing, Builder, Frame, Linux, Machine, NoMmu, Uni};
+pub use portable::Portable;
+
+/// The most CPUs a machine may have. No system has more, and a wrong number must not cost gigabytes.
+const MAX_CPUS: u32 = 65_536;
+
+/// Returns the size of the system's pages in bytes.
+#[cfg(target_os = "linux")]
+pub fn system_page_size() -> usize {
+    rustix::param::page_size()
+}

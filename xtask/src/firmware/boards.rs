@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::boot::verdict::Asked;
 use crate::site::Result;
 
 /// An image, and the machine that it runs on.
@@ -33,6 +34,13 @@ pub struct Board {
     pub success: i32,
     /// What the console has to show besides the closing `PASS`: each is part of some line.
     pub says: &'static [&'static str],
+}
+
+impl Board {
+    /// What is asked of a boot of its image.
+    pub fn asked(&self) -> Asked<'static> {
+        Asked { qemu: self.qemu, success: self.success, says: self.says, parting: &[] }
+    }
 }
 
 /// One of the four kinds of machine that pcpu is for.

@@ -12,15 +12,13 @@
 //! lane *is* a test: `.ci/run` adds up such lines.
 
 mod boards;
-mod boot;
 mod build;
+mod lane;
 mod lint;
 mod mutants;
 mod seed;
 mod size;
-mod tally;
 mod tree_copy;
-mod verdict;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -28,9 +26,8 @@ use std::time::Duration;
 use anstream::{print, println};
 
 use boards::Board;
-use boot::{Boot, Lane};
 use build::Workshop;
-use tally::Tally;
+use lane::Lane;
 
 pub use build::metadata;
 pub use lint::{fmt, lint};
@@ -38,8 +35,10 @@ pub use mutants::check as mutants;
 pub use seed::check as seed;
 pub use size::check as size;
 
+use crate::boot::verdict;
 use crate::report::{RED, RESET};
 use crate::site::{Result, Site};
+use crate::tally::Tally;
 
 /// What `cargo xtask firmware` may be followed by besides names of boards: no board may be
 /// called so.
@@ -151,15 +150,15 @@ fn boot_all(site: &Site, boards: &[&Board], consoles: Consoles) -> Result {
 
 /// Boots one image in one lane, prints its line, and says whether it went well.
 fn boot_one(workshop: &Workshop, board: &Board, lane: Lane, consoles: Consoles) -> Result<bool> {
-    let boot = boot::boot(board, &workshop.image(board), lane, LIMIT)?;
-    let verdict = verdict::judge(board, &boot);
+    let boot = lane::boot(board, &workshop.image(board), lane, LIMIT)?;
+    let verdict = verdict::judge(&board.asked(), &boot);
     print!("{} {:>5.1} s  ", title(board, lane), boot.took.as_secs_f64());
     match &verdict {
         Ok(()) => println!("passed"),
         Err(fault) => println!("{RED}FAILED{RESET}: {fault}"),
     }
     if verdict.is_err() || consoles == Consoles::All {
-        show(&boot);
+        boot.show();
     }
     Ok(verdict.is_ok())
 }
@@ -172,12 +171,6 @@ fn machine(board: &Board) -> String {
     let Board { name, cell, cpus, .. } = board;
     let unit = if *cpus == 1 { "CPU" } else { "CPUs" };
     format!("{name:<16} {cell:<12} {cpus} {unit:<4}")
-}
-
-fn show(boot: &Boot) {
-    for line in boot.console.lines() {
-        println!("    | {line}");
-    }
 }
 
 #[cfg(test)]

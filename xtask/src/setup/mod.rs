@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Set-up: what the stages need beyond Rust and a C linker, and how to get it.
 //!
-//! Toolchains come through `rustup`, for the user alone. QEMU comes through the system's package
-//! manager, for the whole machine, and needs root. What is missing is listed, and installed
+//! Toolchains come through `rustup`, for the user alone. QEMU and linkers come through the
+//! system's package manager, for the whole machine, and need root. Kernels to boot come from the
+//! same mirror as its packages, into the build folder. What is missing is listed, and installed
 //! after a yes (`--yes`, `CI=true`, or a typed one).
 //!
 //! ```text
@@ -13,17 +14,24 @@
 //! ```
 
 mod apt;
+mod kernels;
+mod linkers;
 mod qemu;
 mod rustup;
+mod system;
 mod version;
 
 use std::env;
+use std::error::Error;
 use std::io::{BufRead, stdin};
 
 use anstream::println;
 
 use crate::report::{RED, RESET, YELLOW};
 use crate::site::{Result, Site};
+use system::System;
+
+pub use apt::sources::debian as debian_source;
 
 /// Whether something may be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +75,12 @@ struct Need {
 enum Way {
     /// A call of `rustup` with these arguments.
     Rustup(Vec<&'static str>),
-    /// The system's packages, through apt.
-    Apt(apt::Apt),
+    /// Packages of the system, through apt.
+    Packages(apt::Packages),
+    /// QEMU, through apt.
+    Qemu(apt::Apt),
+    /// Kernels for machines, into the build folder.
+    Kernels(kernels::Kernels),
     /// Not by this program: what a person can do instead.
     ByHand(String),
 }
@@ -79,7 +91,10 @@ enum Way {
 /// What could not be installed, when consent is [`Consent::Required`].
 pub fn set_up(site: &Site, consent: Consent) -> Result<Vec<LeftOut>> {
     let mut needs = rustup::needs(&rustup::Installed::look(site));
-    needs.extend(qemu::need(site));
+    let system = System::look(site);
+    needs.extend(qemu::need(site, &system));
+    needs.extend(linkers::need(site, &system));
+    needs.extend(kernels::need(site, &system)?);
     if needs.is_empty() {
         println!("set-up: nothing is missing");
         return Ok(Vec::new());
@@ -109,7 +124,9 @@ impl Way {
     fn in_words(&self) -> String {
         match self {
             Way::Rustup(arguments) => format!("rustup {}", arguments.join(" ")),
-            Way::Apt(apt) => apt.in_words(),
+            Way::Packages(packages) => packages.in_words(),
+            Way::Qemu(apt) => apt.in_words(),
+            Way::Kernels(kernels) => kernels.in_words(),
             Way::ByHand(what) => what.clone(),
         }
     }
@@ -121,13 +138,23 @@ impl Way {
     fn install(&self, site: &Site) -> Result {
         match self {
             Way::Rustup(arguments) => rustup::install(site, arguments),
-            Way::Apt(apt) => {
-                apt.install(site)?;
-                qemu::look(site).map_err(|lack| format!("installed, and still {lack}").into())
+            Way::Packages(packages) => {
+                packages.install(site)?;
+                linkers::look(site).map_err(still)
             }
+            Way::Qemu(apt) => {
+                apt.install(site)?;
+                qemu::look(site).map_err(still)
+            }
+            Way::Kernels(kernels) => kernels.fetch(site),
             Way::ByHand(what) => Err(what.clone().into()),
         }
     }
+}
+
+/// What is wrong when an installation went well and changed nothing.
+fn still(lack: String) -> Box<dyn Error> {
+    format!("installed, and still {lack}").into()
 }
 
 fn may_install(consent: Consent) -> bool {

@@ -4,10 +4,11 @@
 use xshell::cmd;
 
 use super::{Need, Way};
+use crate::rseq_vm;
 use crate::site::{Result, Site};
 use crate::stages::{
     BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUSL, MUSL_TARGET, MUTANTS, NO_STD,
-    SEED, SIZE,
+    OTHER_TARGETS, OTHERS, RSEQ_VM, SEED, SIZE,
 };
 
 /// What this machine's `rustup` has.
@@ -53,11 +54,26 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
             way: Way::Rustup([&["target", "add"], BARE_TARGETS].concat()),
         });
     }
+    if !OTHER_TARGETS.iter().all(|target| has_target(target)) {
+        needs.push(Need {
+            what: "the standard library of other systems",
+            stages: &[OTHERS],
+            way: Way::Rustup([&["target", "add"], OTHER_TARGETS].concat()),
+        });
+    }
     if !has_target(MUSL_TARGET) {
         needs.push(Need {
             what: "the standard library over musl",
             stages: &[MUSL],
             way: Way::Rustup(vec!["target", "add", MUSL_TARGET]),
+        });
+    }
+    let guests = guest_targets();
+    if !guests.iter().all(|target| has_target(target)) {
+        needs.push(Need {
+            what: "the standard library of foreign processors",
+            stages: &[RSEQ_VM],
+            way: Way::Rustup([&["target", "add"], &guests[..]].concat()),
         });
     }
     let miri = ["miri", "rust-src"];
@@ -88,6 +104,11 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
         }),
     }
     needs
+}
+
+/// Targets of the program that boots on Linux.
+fn guest_targets() -> Vec<&'static str> {
+    rseq_vm::STAGE.iter().map(|machine| machine.target).collect()
 }
 
 /// Calls `rustup`, twice if need be: downloads fail now and then.
@@ -121,7 +142,7 @@ mod tests {
     }
 
     fn all_targets() -> String {
-        [BARE_TARGETS, &[MUSL_TARGET]].concat().join("\n")
+        [BARE_TARGETS, OTHER_TARGETS, &[MUSL_TARGET], &guest_targets()].concat().join("\n")
     }
 
     fn whats(installed: &Installed) -> Vec<&'static str> {
@@ -143,7 +164,9 @@ mod tests {
         let wanted = [
             "rustfmt and clippy",
             "the standard library of bare targets",
+            "the standard library of other systems",
             "the standard library over musl",
+            "the standard library of foreign processors",
             "a nightly toolchain with Miri",
         ];
         assert_eq!(whats(&Installed::default()), wanted);
@@ -151,12 +174,16 @@ mod tests {
 
     #[test]
     fn one_target_that_is_missing_is_a_need() {
-        let without = |target: &str| {
-            let but_one = all_targets().replace(target, "");
-            whats(&installed("rustfmt\nclippy", &but_one, Some("miri\nrust-src")))
-        };
-        assert_eq!(without(BARE_TARGETS[0]), ["the standard library of bare targets"]);
-        assert_eq!(without(MUSL_TARGET), ["the standard library over musl"]);
+        for (missing, what) in [
+            (BARE_TARGETS[0], "the standard library of bare targets"),
+            (OTHER_TARGETS[3], "the standard library of other systems"),
+            (MUSL_TARGET, "the standard library over musl"),
+            (guest_targets()[0], "the standard library of foreign processors"),
+        ] {
+            let but_one = all_targets().replace(missing, "");
+            let machine = installed("rustfmt\nclippy", &but_one, Some("miri\nrust-src"));
+            assert_eq!(whats(&machine), [what]);
+        }
     }
 
     #[test]

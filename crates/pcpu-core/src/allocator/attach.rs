@@ -2,8 +2,9 @@
 //! Attaching a CPU: its unit gets its share of everything that is backed.
 
 use pcpu_layout::{CpuId, PageCount, Span};
-use pcpu_platform::Effort;
+use pcpu_platform::{Addr, Effort, NoPages};
 
+use super::setup::first_unit_pages;
 use super::{Addressing, Allocator, PagesState};
 use crate::AttachError;
 use crate::backend::Backend;
@@ -15,6 +16,11 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// it, all or nothing. From then on its copies are backed and zeroed with all others.
     /// Attaching an attached CPU does nothing.
     ///
+    /// Where the first chunk is [mapped](Self::new_paged_with_attached), its pages are backed and
+    /// zeroed like the others, and the static region reads zero: static variables that begin with
+    /// another value are the caller's to write before code on the CPU uses them. Where the first
+    /// chunk is made of runs, they are there since set-up.
+    ///
     /// # Context
     /// May sleep; holds the *pages* lock. No code may run that uses this pool on the CPU before
     /// the call returns.
@@ -22,15 +28,74 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     /// # Errors
     /// [`AttachError`]; nothing was kept for the CPU then.
     pub fn attach(&self, cpu: CpuId) -> Result<(), AttachError> {
-        let unit = self.addresses.offset(cpu).ok_or(AttachError::NotPossible { cpu })?;
-        let mut pages = self.pages.lock();
-        if self.attached.iter().any(|attached| attached == cpu) {
+        let unit = self.possible_unit(cpu)?;
+        self.attach_unit(&mut self.pages.lock(), cpu, unit)
+    }
+
+    /// As [`attach`](Self::attach), for code that may have interrupted this allocator on its own
+    /// thread, such as a signal handler or a fault handler: rather than wait for a lock that the
+    /// interrupted code may hold, it refuses.
+    ///
+    /// # Context
+    /// Takes the *pages* lock if it is free, and then the *index* lock as often as `attach` does.
+    /// It waits for nothing that the interrupted code holds:
+    ///
+    /// - *pages* is taken without waiting. So nothing on this thread is in the middle of a step
+    ///   that needs it, as every call of this allocator that takes, maps or returns pages does.
+    /// - *index* is then taken without waiting, and let go. Interrupted code goes on only after this
+    ///   call: what it holds now it would hold throughout. So it does not hold *index*, and to wait
+    ///   for that later is to wait for another thread, which lets go after a bounded step. Should
+    ///   that one be interrupted by such a call too, it finds *pages* held, and refuses.
+    /// - No event is sent. To find an attached CPU attached takes no lock.
+    ///
+    /// The rest is for the platform to say and for the caller to ask: whether locks of its two
+    /// types may be tried, taken and released in such code; and whether its calls for pages, and
+    /// [`zero`](pcpu_platform::Memory::zero), can meet a lock of the platform's own that the
+    /// interrupted code holds. That code may have been in the platform without *pages*: to zero a
+    /// new area, to send an event, in [`frame`](Self::frame), pinned, or for another pool on the
+    /// same machine.
+    ///
+    /// # Errors
+    /// [`AttachError`], nothing was kept for the CPU then. [`Busy`](AttachError::Busy) if either
+    /// lock was held, by whomever: code that was not interrupted may just try again.
+    pub fn try_attach(&self, cpu: CpuId) -> Result<(), AttachError> {
+        let unit = self.possible_unit(cpu)?;
+        if self.is_attached(cpu) {
             return Ok(());
         }
+        let mut pages = self.pages.try_lock().ok_or(AttachError::Busy)?;
+        drop(self.index.try_lock().ok_or(AttachError::Busy)?);
+        self.attach_unit(&mut pages, cpu, unit)
+    }
+
+    /// Says whether a CPU is attached.
+    ///
+    /// # Context
+    /// Takes no lock.
+    pub fn is_attached(&self, cpu: CpuId) -> bool {
+        self.attached.iter().any(|attached| attached == cpu)
+    }
+
+    fn possible_unit(&self, cpu: CpuId) -> Result<usize, AttachError> {
+        self.addresses.offset(cpu).ok_or(AttachError::NotPossible { cpu })
+    }
+
+    /// Attaches a CPU with its unit at this offset.
+    fn attach_unit(
+        &self,
+        pages: &mut PagesState<P>,
+        cpu: CpuId,
+        unit: usize,
+    ) -> Result<(), AttachError> {
+        if self.is_attached(cpu) {
+            return Ok(());
+        }
+        self.back_first(pages, cpu).map_err(|NoPages| AttachError::NoPages)?;
         let mut next = pages.records;
         while let Some(record) = next {
-            if self.back_for(&mut pages, record, cpu).is_err() {
-                self.unback_since(&mut pages, record, cpu);
+            if self.back_for(pages, record, cpu).is_err() {
+                self.unback_since(pages, record, cpu);
+                self.unback_first(pages, cpu);
                 return Err(AttachError::NoPages);
             }
             next = record.next_record();
@@ -40,16 +105,44 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         Ok(())
     }
 
-    /// Says whether a CPU is attached.
-    pub fn is_attached(&self, cpu: CpuId) -> bool {
-        self.attached.iter().any(|attached| attached == cpu)
+    /// Backs a CPU's unit of the first chunk, or none of it, where it is not backed since boot.
+    fn back_first(&self, pages: &mut PagesState<P>, cpu: CpuId) -> Result<(), NoPages> {
+        if !self.is_first_mapped() {
+            return Ok(());
+        }
+        let (site, all) = (self.site(), self.whole_unit());
+        let (scratch, one) = (&mut pages.scratch, core::iter::once(cpu));
+        // SAFETY: the first chunk exists as long as the allocator, and nothing of it is backed for
+        // a CPU that is not attached: set-up backed it for those that were.
+        unsafe { P::Backend::populate(&site, scratch, self.base, all, one, Effort::Normal) }?;
+        let counted = first_unit_pages(&self.geometry);
+        self.index.lock().totals.counters.hold(counted, counted);
+        Ok(())
+    }
+
+    /// Takes back what `back_first` backed.
+    fn unback_first(&self, pages: &mut PagesState<P>, cpu: CpuId) {
+        if !self.is_first_mapped() {
+            return;
+        }
+        let (site, all) = (self.site(), self.whole_unit());
+        let (scratch, one) = (&mut pages.scratch, core::iter::once(cpu));
+        // SAFETY: backed for this CPU by the call that is being undone; nobody uses its unit.
+        unsafe { P::Backend::depopulate(&site, scratch, self.base, all, one) };
+        P::Backend::flush_after_unmap(&site, self.base, all);
+        let counted = first_unit_pages(&self.geometry);
+        self.index.lock().totals.counters.release(counted, counted);
+    }
+
+    fn whole_unit(&self) -> Span<PageCount> {
+        Span::new(PageCount::ZERO, self.geometry.pages_per_unit())
     }
 
     /// The populated ranges of a chunk that was made by the back end and is in use.
     fn backed_ranges(
         &self,
         record: ChunkRef,
-    ) -> impl Iterator<Item = (pcpu_platform::Addr, Span<PageCount>)> + '_ {
+    ) -> impl Iterator<Item = (Addr, Span<PageCount>)> + '_ {
         let mut from = PageCount::ZERO;
         core::iter::from_fn(move || {
             let index = self.index.lock();
@@ -69,7 +162,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         pages: &mut PagesState<P>,
         record: ChunkRef,
         cpu: CpuId,
-    ) -> Result<(), pcpu_platform::NoPages> {
+    ) -> Result<(), NoPages> {
         let site = self.site();
         for (count, (base, range)) in self.backed_ranges(record).enumerate() {
             let one = core::iter::once(cpu);
@@ -112,9 +205,14 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         }
     }
 
-    /// Zeroes a unit of every chunk, but for its static region (A1).
+    /// Zeroes a unit of every chunk (A1), but for static variables that are there since boot.
     fn zero_unit(&self, records: Option<ChunkRef>, unit: usize) {
         let page_size = self.geometry.page_size();
+        if self.is_first_mapped() {
+            let static_end = self.geometry.regions().statics.end.get();
+            // SAFETY: backed by `back_first`; nobody uses the unit of an unattached CPU.
+            unsafe { self.platform.zero(self.base.offset(unit), static_end) };
+        }
         let mut next = records;
         while let Some(record) = next {
             next = record.next_record();
@@ -124,7 +222,8 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             drop(index);
             if kind != Kind::Ordinary {
                 let (start, end) = (self.bytes(served.start), self.bytes(served.end));
-                // SAFETY: backed since boot; nobody uses the unit of an unattached CPU.
+                // SAFETY: backed since boot or by `back_first`; nobody uses the unit of an unattached
+                // CPU.
                 unsafe { self.platform.zero(base.offset(unit).offset(start), end - start) };
                 continue;
             }

@@ -147,9 +147,8 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         hold(totals.live == seen.granules, "A2", "the bytes in areas")?;
         let populated = seen.populated + self.geometry.nr_boot_pages();
         hold(totals.populated == populated, "A2", "the number of backed pages")?;
-        let first = super::setup::first_chunk_pages(&self.geometry);
         let later = if self.reclaims() { self.attached.len() } else { self.nr_possible() };
-        let covered = first + PageCount::new(seen.populated.get() * later);
+        let covered = self.first_chunk_pages() + PageCount::new(seen.populated.get() * later);
         hold(totals.covered == covered, "A2", "the number of covered pages")
     }
 
@@ -160,7 +159,7 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     }
 
     #[cfg(feature = "statistics")]
-    fn nr_possible(&self) -> usize {
+    pub(super) fn nr_possible(&self) -> usize {
         self.geometry.nr_possible() as usize
     }
 }

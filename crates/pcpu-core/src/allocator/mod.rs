@@ -19,7 +19,8 @@
 //!
 //! - an allocation that may sleep: *pages* for all of it but zeroing, *index* for each step;
 //! - an atomic one, and a free: *index* once;
-//! - balance, trim, attach: *pages*, and *index* for each step.
+//! - balance, trim, attach: *pages*, and *index* for each step;
+//! - `try_attach`: as attach, unless its own thread may hold one of them.
 //!
 //! # Invariants
 //! - **A2** what [`Totals`](crate::index::Totals) say is what a recount gives, whenever *index* is
@@ -155,6 +156,12 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             addresses: &self.addresses,
             extents: *self.extents,
         }
+    }
+
+    /// Says whether the first chunk's pages are the back end's, backed for attached CPUs only.
+    /// Never with km, which the compiler knows.
+    fn is_first_mapped(&self) -> bool {
+        self.reclaims() && matches!(*self.boot, setup::BootMemory::Mapped { .. })
     }
 
     /// Real pages that `pages` page indexes are in all attached units together.

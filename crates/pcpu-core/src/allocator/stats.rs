@@ -5,7 +5,7 @@ use core::fmt;
 
 use pcpu_layout::{Bits, PageCount};
 
-use super::setup::first_chunk_pages;
+use super::setup::first_unit_pages;
 use super::{Addressing, Allocator};
 use crate::chunk::{ChunkRef, Kind};
 use crate::index::Index;
@@ -16,7 +16,8 @@ use crate::machine::Machine;
 /// # Units
 /// Sizes in bytes per CPU, areas and chunks in numbers. `populated_pages` counts page indexes, the
 /// same in every unit; `total_pages` and `first_chunk_pages` count real pages of all units that
-/// chunks cover, of the first chunk from the page in which its static region ends.
+/// chunks cover, of the first chunk from the page in which its static region ends. A unit that is
+/// not backed, because its CPU is not attached, does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the names are the kernel's; see the units above")]
@@ -78,11 +79,19 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
             peak_populated_pages: counters.peak_populated.get(),
             total_pages: counters.covered.get(),
             peak_total_pages: counters.peak_covered.get(),
-            first_chunk_pages: first_chunk_pages(geometry).get(),
+            first_chunk_pages: self.first_chunk_pages().get(),
             wasted_pages: counters.peak_wasted.get(),
             live_bytes: granules(counters.live),
             peak_live_bytes: granules(counters.peak_live),
         }
+    }
+
+    /// Real pages of the first chunk's units that are backed, from the page in which the static
+    /// region ends.
+    pub(super) fn first_chunk_pages(&self) -> PageCount {
+        let is_mapped = self.is_first_mapped();
+        let nr_units = if is_mapped { self.attached.len() } else { self.nr_possible() };
+        PageCount::new(first_unit_pages(&self.geometry).get() * nr_units)
     }
 
     /// Returns the kernel's `percpu_stats` text, to be printed.

@@ -15,8 +15,8 @@
 //! [kept](Allocator::keep).
 //!
 //! # Invariants
-//! - **P1** the pool's own image has been copied where `base` says for every possible CPU when
-//!   the pool exists, and is neither freed nor written by the allocator before it is dropped.
+//! - **P1** the pool's own image has been copied where `base` says for every CPU that is *ready*,
+//!   before it was, and is neither freed nor written by the allocator before it is dropped.
 //! - **P2** a CPU is *ready* only when it is attached, and every image in the registry has been
 //!   copied to its unit. Both change under the lock `changes`.
 //!
@@ -33,11 +33,11 @@ use core::fmt;
 use core::num::NonZeroUsize;
 use core::ops::Deref;
 
-use lock_api::Mutex;
+use lock_api::{Mutex, MutexGuard};
 use pcpu_core::{Addressing, Allocator, AttachError, Config, Cookie, Machine, SetupError};
 use pcpu_layout::geometry::Table;
 use pcpu_layout::{CpuId, UnitOffset};
-use pcpu_platform::{Addr, ThisCpu};
+use pcpu_platform::{Addr, Mapper, ThisCpu, Vm};
 
 use crate::statics::Image;
 use loan::{Loan, Ready};
@@ -53,7 +53,7 @@ pub use registered::{RegisterError, Registered};
 ///
 /// # Examples
 /// ```
-/// # #[cfg(all(feature = "linux", target_os = "linux"))]
+/// # #[cfg(feature = "std")]
 /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
 /// use core::cell::Cell;
 /// use pcpu::Config;
@@ -72,7 +72,7 @@ pub use registered::{RegisterError, Registered};
 /// assert_eq!(served, 1);
 /// # Ok(())
 /// # }
-/// # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+/// # #[cfg(not(all(feature = "std", target_os = "linux")))]
 /// # fn main() {}
 /// ```
 pub struct Pcpu<P: Machine, A: Addressing = Table<'static>> {
@@ -128,6 +128,49 @@ impl<P: Machine, A: Addressing> Pcpu<P, A> {
         // Units of a machine of one CPU have no static region.
         let statics = if P::SMP { image.bytes() } else { &[] };
         let pool = Allocator::with_attached(platform, &config, statics, is_attached)?;
+        Self::over(pool, image)
+    }
+
+    /// Sets up a pool whose units are mapped page by page from the first chunk on, as
+    /// [`Allocator::new_paged_with_attached`] does, and attaches only the CPUs that `is_attached`
+    /// names; none at all is allowed. The others cost addresses and no memory until
+    /// [`attach`](Self::attach). Only for platforms that can map.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn paged_with_attached(
+        platform: P,
+        config: &Config,
+        is_attached: impl Fn(CpuId) -> bool,
+    ) -> Result<Self, SetupError>
+    where
+        P: Mapper + Machine<Backend = Vm>,
+    {
+        Self::paged_with_image(platform, config, Image::of_this_object(), is_attached)
+    }
+
+    /// As [`paged_with_attached`](Self::paged_with_attached), with the statics of `image` instead
+    /// of this object's.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn paged_with_image(
+        platform: P,
+        config: &Config,
+        image: Image,
+        is_attached: impl Fn(CpuId) -> bool,
+    ) -> Result<Self, SetupError>
+    where
+        P: Mapper + Machine<Backend = Vm>,
+    {
+        let config = Config { static_size: image.len(), ..*config };
+        let statics = image.bytes();
+        let pool = Allocator::new_paged_with_attached(platform, &config, statics, is_attached)?;
+        Self::over(pool, image)
+    }
+
+    /// Makes a pool of an allocator whose attached CPUs have `image` in their static regions.
+    fn over(pool: Allocator<P, A>, image: Image) -> Result<Self, SetupError> {
         let ready = Ready::new(pool.platform(), pool.geometry().nr_cpu_ids())?;
         let (registry, changes) = (Registry::default(), Mutex::new(()));
         let mut pcpu = Self { own: image, base: 0, registry, ready, copy: None, changes, pool };
@@ -166,11 +209,35 @@ impl<P: Machine, A: Addressing> Pcpu<P, A> {
     pub fn attach(&self, cpu: CpuId) -> Result<(), AttachError> {
         let changes = self.changes.lock();
         self.pool.attach(cpu)?;
+        self.make_ready(&changes, cpu);
+        Ok(())
+    }
+
+    /// As [`attach`](Self::attach), for code that may have interrupted this pool on its own thread.
+    ///
+    /// # Context
+    /// As for [`Allocator::try_attach`]. The lock for registrations is not waited for either. To
+    /// find a CPU ready takes no lock.
+    ///
+    /// # Errors
+    /// [`AttachError`], nothing was kept for the CPU then; [`Busy`](AttachError::Busy) also while
+    /// an image is being registered.
+    pub fn try_attach(&self, cpu: CpuId) -> Result<(), AttachError> {
+        if self.ready.is_set(cpu) {
+            return Ok(());
+        }
+        let changes = self.changes.try_lock().ok_or(AttachError::Busy)?;
+        self.pool.try_attach(cpu)?;
+        self.make_ready(&changes, cpu);
+        Ok(())
+    }
+
+    /// Puts the copies of a CPU that is attached in place (P1, P2).
+    fn make_ready(&self, changes: &MutexGuard<'_, P::PagesLock, ()>, cpu: CpuId) {
         if !self.ready.is_set(cpu) {
-            self.copy_registered(&changes, cpu);
+            self.copy_images(changes, cpu);
             self.ready.set(cpu);
         }
-        Ok(())
     }
 
     /// Runs `body` where it stays on one CPU, and where no other code does that got there through
@@ -212,6 +279,18 @@ impl<P: Machine, A: Addressing> Pcpu<P, A> {
             None => self.registry.find(template)?,
         };
         self.at(value, cpu)
+    }
+
+    /// Returns where a static's value is in the unit at offset 0, if its template is in one of the
+    /// pool's images.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn area_of<K: crate::statics::Definition>(&self) -> Option<Addr> {
+        let template = K::template().addr();
+        match self.own.offset_of(template) {
+            Some(offset) => Addr::new(self.base.wrapping_add(offset)),
+            None => Addr::new(self.registry.find(template)?),
+        }
     }
 
     /// Adds a CPU's unit offset.

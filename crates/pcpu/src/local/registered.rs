@@ -10,8 +10,9 @@ use core::fmt;
 use core::ptr;
 
 use lock_api::MutexGuard;
-use pcpu_core::{Addressing, AllocError, Kept, Machine, Region, Request};
+use pcpu_core::{Addressing, AllocError, Backend, Kept, Machine, Region, Request};
 use pcpu_layout::CpuId;
+use pcpu_layout::map::Backing;
 use pcpu_platform::Addr;
 
 use super::Pcpu;
@@ -92,8 +93,16 @@ impl<P: Machine, A: Addressing> Pcpu<P, A> {
         Ok(Registered { pcpu: self, entry: Some((slot, kept)) })
     }
 
-    /// Copies every registered image to a CPU that has just been attached and is not ready.
-    pub(super) fn copy_registered(&self, _changes: &MutexGuard<'_, P::PagesLock, ()>, cpu: CpuId) {
+    /// Copies the pool's own image and every registered one to a CPU that has just been attached and
+    /// is not ready.
+    pub(super) fn copy_images(&self, _changes: &MutexGuard<'_, P::PagesLock, ()>, cpu: CpuId) {
+        // Where pages are never backed one by one, set-up did so for all possible CPUs.
+        if <P::Backend as Backend<P>>::BACKING == Backing::OnDemand && !self.own.is_empty() {
+            let at = self.at(self.base, cpu).expect("an attached CPU has a unit");
+            // SAFETY: the unit's static region, as long as the image and backed on attached CPUs;
+            // nobody uses the copy of a CPU that is not ready.
+            unsafe { self.put(at, self.own) };
+        }
         for (image, base) in self.registered() {
             let at = self.at(base, cpu).expect("an attached CPU has a unit");
             // SAFETY: the image's area, backed on attached CPUs; of one that is not ready nobody

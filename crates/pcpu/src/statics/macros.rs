@@ -5,10 +5,11 @@
 ///
 /// Each has one initial value in the program, and in every [`Pcpu`](crate::Pcpu) a copy for every
 /// CPU. The name is a [`Static`](crate::Static): a handle of no size, from which the running CPU's
-/// copy is had by [`get`](crate::Static::get), and any CPU's by [`on`](crate::Static::on).
+/// copy is had by [`get`](crate::Static::get), and any CPU's by [`on`](crate::Static::on). In a
+/// program an atomic needs no pool to name: [`this_cpu`](crate::Static::this_cpu).
 ///
 /// ```
-/// # #[cfg(all(feature = "linux", target_os = "linux"))]
+/// # #[cfg(all(feature = "std", target_os = "linux"))]
 /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
 /// use core::cell::Cell;
 /// use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -30,7 +31,7 @@
 /// assert_eq!(hits.map(|hits| hits.load(Relaxed)).sum::<u64>(), 1);
 /// # Ok(())
 /// # }
-/// # #[cfg(not(all(feature = "linux", target_os = "linux")))]
+/// # #[cfg(not(all(feature = "std", target_os = "linux")))]
 /// # fn main() {}
 /// ```
 ///

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Pools of the three kinds of machine that a Linux process can play.
+//! Pools of the four kinds of machine that a Linux process can play.
 #![allow(dead_code)]
 
 use pcpu::platform::{Addressable, ThisCpu};
 use pcpu::{Config, Machine, Pcpu};
-use pcpu_linux::{Linux, NoMmu, Uni};
+use pcpu_linux::{Linux, NoMmu, Portable, Uni};
 
 /// What a machine must be for everything in these tests.
 pub trait Real: Machine + Addressable + ThisCpu {}
@@ -30,6 +30,10 @@ pub fn uni() -> Pcpu<Uni> {
     Pcpu::<_>::new(Linux::builder().build_uni().unwrap(), &config()).unwrap()
 }
 
+pub fn portable() -> Pcpu<Portable> {
+    Pcpu::<_>::new(Portable::with_cpus(CPUS).unwrap(), &config()).unwrap()
+}
+
 /// Calls a generic function with a pool of each kind.
 #[macro_export]
 macro_rules! in_each_cell {
@@ -37,5 +41,6 @@ macro_rules! in_each_cell {
         $check(&$crate::common::smp());
         $check(&$crate::common::no_mmu());
         $check(&$crate::common::uni());
+        $check(&$crate::common::portable());
     };
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How a machine is described, and what is wrong with a description.
+//! How a machine is described.
 
-use core::error::Error;
 use core::fmt;
 use std::fs;
-use std::io;
 
+use pcpu_layout::IndexBy;
 use pcpu_platform::{Cell, Event, SmpMmu, SmpNoMmu, Up};
 use rustix::process::{Resource, getrlimit};
 
 use super::machine::{Machine, ObserverFn, Parts};
 use super::reservation::{Backing, Refused, Reservation};
-use super::topology::{CpuMap, MAX_CPUS};
+use super::topology::CpuMap;
+use crate::{BuildError, MAX_CPUS};
 
 /// The smallest page of a machine without an MMU, in bytes.
 const MIN_PAGE_SIZE: usize = 256;
@@ -39,6 +39,7 @@ const fn by_width(wide: u64, narrow: usize) -> usize {
 #[must_use = "a description does nothing before it is built"]
 pub struct Builder {
     cpus: Option<u32>,
+    copies: Option<IndexBy>,
     nodes: Option<u32>,
     page_size: Option<usize>,
     address_space: Option<usize>,
@@ -52,6 +53,14 @@ impl Builder {
     /// are as many. Default: the system's possible CPUs.
     pub fn cpus(mut self, nr_cpus: u32) -> Self {
         self.cpus = Some(nr_cpus);
+        self
+    }
+
+    /// Makes the machine's CPUs stand for what copies are indexed by in [`local`](crate::local): a CPU
+    /// for each number, without gaps, and one more, the last, for strays. Instead of
+    /// [`cpus`](Self::cpus).
+    pub fn copies(mut self, by: IndexBy) -> Self {
+        self.copies = Some(by);
         self
     }
 
@@ -151,7 +160,7 @@ impl Builder {
                 return Err(BuildError::Cpus { asked, most: MAX_CPUS });
             }
             Some(asked) => CpuMap::pretend(asked),
-            None => CpuMap::of_system(),
+            None => self.copies.map_or_else(CpuMap::of_system, CpuMap::of_copies),
         };
         let nr_cpus = cpus.nr_possible();
         match self.nodes {
@@ -159,7 +168,7 @@ impl Builder {
                 Err(BuildError::Nodes { asked, cpus: nr_cpus })
             }
             Some(asked) => Ok(cpus.on_pretended_nodes(asked)),
-            None if self.cpus.is_none() => Ok(cpus.on_system_nodes()),
+            None if self.cpus.is_none() && self.copies.is_none() => Ok(cpus.on_system_nodes()),
             None => Ok(cpus),
         }
     }
@@ -202,6 +211,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("cpus", &self.cpus)
+            .field("copies", &self.copies)
             .field("nodes", &self.nodes)
             .field("page_size", &self.page_size)
             .field("address_space", &self.address_space)
@@ -224,99 +234,4 @@ fn space_limit() -> Option<usize> {
     let limits = [Resource::As, Resource::Data].map(|resource| getrlimit(resource).current);
     let lowest = limits.into_iter().flatten().min()?;
     Some(usize::try_from(lowest).unwrap_or(usize::MAX))
-}
-
-/// Why a machine was not built. Sizes are in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// No CPU was asked for, or too many.
-    Cpus {
-        /// How many were asked for.
-        asked: u32,
-        /// The most there may be.
-        most: u32,
-    },
-    /// No node was asked for, or more than CPUs.
-    Nodes {
-        /// How many were asked for.
-        asked: u32,
-        /// How many CPUs there are to put on them.
-        cpus: u32,
-    },
-    /// More than one CPU was asked for on a machine that has one by its kind.
-    UniHasOneCpu {
-        /// How many were asked for.
-        asked: u32,
-    },
-    /// The page size is not a power of two, or too small.
-    PageSize {
-        /// The size asked for.
-        asked: usize,
-        /// The smallest there is.
-        least: usize,
-    },
-    /// The machine maps pages, and the system cannot map ones of this size.
-    PageNotOfSystem {
-        /// The size asked for.
-        asked: usize,
-        /// The system's page size.
-        system: usize,
-    },
-    /// The address space does not hold one page.
-    SpaceTooSmall {
-        /// The size asked for.
-        asked: usize,
-        /// One page, of the system or of the machine.
-        least: usize,
-    },
-    /// The system refused to reserve addresses.
-    Refused {
-        /// What was asked for first.
-        asked: usize,
-        /// What was asked for last; the same if the size was set.
-        least: usize,
-        /// The process's limit (`RLIMIT_AS` or `RLIMIT_DATA`, the lower), if it has one.
-        limit: Option<usize>,
-        /// The system's error number.
-        code: i32,
-    },
-}
-
-impl Error for BuildError {}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Cpus { asked, most } => {
-                write!(f, "{asked} CPUs were asked for, 1 to {most} are possible")
-            }
-            Self::Nodes { asked, cpus } => {
-                write!(f, "{asked} memory nodes were asked for, 1 to {cpus} suit {cpus} CPUs")
-            }
-            Self::UniHasOneCpu { asked } => {
-                write!(f, "{asked} CPUs were asked for, a uniprocessor machine has 1")
-            }
-            Self::PageSize { asked, least } => {
-                write!(f, "page size {asked} is not a power of two of at least {least} bytes")
-            }
-            Self::PageNotOfSystem { asked, system } => write!(
-                f,
-                "page size {asked} cannot be mapped, the system's pages have {system} bytes"
-            ),
-            Self::SpaceTooSmall { asked, least } => {
-                write!(f, "an address space of {asked} bytes was asked for, the least is {least}")
-            }
-            Self::Refused { asked, least, limit, code } => {
-                write!(f, "the system refused to reserve {asked} bytes of addresses")?;
-                if least != asked {
-                    write!(f, ", and {least} as well")?;
-                }
-                if let Some(limit) = limit {
-                    write!(f, "; the process may have {limit}")?;
-                }
-                write!(f, ": {}", io::Error::from_raw_os_error(code))
-            }
-        }
-    }
 }

@@ -16,10 +16,11 @@ use pcpu_layout::{CpuId, NodeId, PageCount, Span};
 use pcpu_platform::{Addr, Cpus, Event, Observer, Platform, SmpMmu, SmpNoMmu, Up};
 
 use super::builder::Builder;
+use super::policy::{Policy, System};
 use super::reservation::{Backing, Reservation};
 use super::space::AddressSpace;
-use super::this_cpu::Pins;
 use super::topology::CpuMap;
+use crate::pins::Pins;
 
 /// The function that hears of events.
 pub(super) type ObserverFn = Box<dyn Fn(&Event) + Send + Sync>;
@@ -55,6 +56,9 @@ struct Shared {
     reservation: Reservation,
     space: Mutex<AddressSpace>,
     pins: Pins,
+    policy: Box<dyn Policy>,
+    /// Whether its CPUs are on several nodes.
+    has_nodes: bool,
     observer: Option<ObserverFn>,
 }
 
@@ -80,8 +84,10 @@ impl<C> Machine<C> {
         let space = AddressSpace::new(reservation.span(), page_size, system_page);
         let pins = Pins::new(cpus.nr_cpu_ids());
         let space = Mutex::new(space);
-        let shared = Arc::new(Shared { page_size, cpus, reservation, space, pins, observer });
-        Self { shared, cell: PhantomData }
+        let (policy, has_nodes) = (Box::new(System), cpus.has_nodes());
+        let shared =
+            Shared { page_size, cpus, reservation, space, pins, policy, has_nodes, observer };
+        Self { shared: Arc::new(shared), cell: PhantomData }
     }
 
     /// Returns the addresses that everything on this machine lies in.
@@ -111,6 +117,21 @@ impl<C> Machine<C> {
 
     pub(super) fn space(&self) -> MutexGuard<'_, AddressSpace> {
         self.shared.space.lock()
+    }
+
+    pub(super) fn policy(&self) -> &dyn Policy {
+        &*self.shared.policy
+    }
+
+    pub(super) fn has_nodes(&self) -> bool {
+        self.shared.has_nodes
+    }
+
+    /// Tells somebody else where pages are wanted. For a machine without a second handle.
+    #[cfg(test)]
+    pub(super) fn with_policy(mut self, policy: Box<dyn Policy>) -> Self {
+        Arc::get_mut(&mut self.shared).expect("the only handle").policy = policy;
+        self
     }
 
     pub(super) fn pins(&self) -> &Pins {

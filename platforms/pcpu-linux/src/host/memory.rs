@@ -1,65 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The bytes behind addresses, and the heap for the allocator's own records.
-//!
-//! Addresses reach this file as numbers. Every one that may be used lies in the reservation,
-//! whose provenance was exposed when it was mapped (R2 in `reservation.rs`), so a pointer can
-//! be made of the number again.
+//! The bytes behind addresses, as everywhere in a process.
 #![allow(unsafe_code)]
 
-use core::alloc::Layout;
-use core::ptr::{self, NonNull};
-use std::alloc;
-
-use pcpu_platform::{Addr, Addressable, Memory, Metadata, NoMetadata};
+use pcpu_platform::Addressable;
 
 use super::machine::Machine;
+use crate::memory::memory_of_process;
 
-// SAFETY: each function is one call that does what its name says to `len` bytes from `at`.
-unsafe impl<C> Memory for Machine<C> {
-    #[inline]
-    unsafe fn zero(&self, at: Addr, len: usize) {
-        // SAFETY: writable and not accessed by others for `len` bytes, by the caller's
-        // contract; the provenance is exposed (R2). Bytes have no alignment.
-        unsafe { pointer(at).write_bytes(0, len) };
-    }
+// SAFETY: every address that may be used lies in the reservation, a mapping of the process, whose
+// provenance was exposed when it was mapped (R2 in `reservation.rs`).
+memory_of_process!(unsafe impl<C> for Machine<C>);
 
-    #[inline]
-    unsafe fn write(&self, at: Addr, bytes: &[u8]) {
-        // SAFETY: the same. `bytes` is a borrow, so it does not overlap memory that nobody else
-        // accesses during the call.
-        unsafe { pointer(at).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-    }
-
-    #[inline]
-    unsafe fn read(&self, at: Addr, bytes: &mut [u8]) {
-        // SAFETY: readable, initialised and not written by others, by the caller's contract;
-        // `bytes` is borrowed for us alone, so it does not overlap.
-        unsafe { pointer(at).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
-    }
-}
-
-// SAFETY: `pointer` is what the functions above use, and addresses are the process's own.
+// SAFETY: the same; it is what the functions of `Memory` do.
 unsafe impl<C> Addressable for Machine<C> {}
-
-// SAFETY: the program's allocator gives memory that is valid for `layout`, zeroed, and the
-// caller's alone, usable from every thread.
-unsafe impl<C> Metadata for Machine<C> {
-    fn take_metadata(&self, layout: Layout) -> Result<NonNull<u8>, NoMetadata> {
-        if layout.size() == 0 {
-            return Err(NoMetadata);
-        }
-        // SAFETY: the size is not zero.
-        let at = unsafe { alloc::alloc_zeroed(layout) };
-        NonNull::new(at).ok_or(NoMetadata)
-    }
-
-    unsafe fn give_metadata(&self, at: NonNull<u8>, layout: Layout) {
-        // SAFETY: it came from `take_metadata` with this layout, by the caller's contract.
-        unsafe { alloc::dealloc(at.as_ptr(), layout) };
-    }
-}
-
-#[inline]
-fn pointer(at: Addr) -> *mut u8 {
-    ptr::with_exposed_provenance_mut(at.get())
-}

@@ -26,10 +26,11 @@ use pcpu_layout::{NodeId, PageCount, Span};
 use pcpu_platform::{Addr, Effort, Frames, MapFailed, Mapper, NoPages, NoSpace, SmpMmu};
 
 use super::machine::Machine;
+use super::policy::near;
 
-/// The right to map one page; which one is the system's secret.
+/// The right to map one page, from a node if one is named; which page is the system's secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame(());
+pub struct Frame(Option<NodeId>);
 
 // SAFETY:
 // - A run is backed, readable and writable: it was populated, and an error there is an error
@@ -42,18 +43,18 @@ unsafe impl<C> Frames for Machine<C> {
         self.page_bytes()
     }
 
-    /// `node` and `effort` are not passed on: the system has no such call for one range, short of
-    /// a memory policy, which is not set yet.
+    /// `effort` is not passed on: the system has no such call.
     fn take_run(
         &self,
         pages: PageCount,
         align: usize,
-        _node: Option<NodeId>,
+        node: Option<NodeId>,
         _effort: Effort,
     ) -> Result<Addr, NoPages> {
         let span = self.space().take_run(pages, align).ok_or(NoPages)?;
         // SAFETY: just taken, and known to nobody else (P1).
-        if unsafe { self.reservation().populate(span) }.is_err() {
+        let populated = self.near(node, || unsafe { self.reservation().populate(span) });
+        if populated.is_err() {
             // SAFETY: the same. Discarded first, then forgotten (P2).
             unsafe { self.reservation().discard(span) };
             self.space().remove(span.start);
@@ -89,8 +90,8 @@ unsafe impl Mapper for Machine<SmpMmu> {
     type Frame = Frame;
 
     /// Always succeeds; see the module's *Frames without a number*.
-    fn take_frame(&self, _node: Option<NodeId>, _effort: Effort) -> Result<Frame, NoPages> {
-        Ok(Frame(()))
+    fn take_frame(&self, node: Option<NodeId>, _effort: Effort) -> Result<Frame, NoPages> {
+        Ok(Frame(node))
     }
 
     unsafe fn give_frame(&self, _frame: Frame) {}
@@ -108,10 +109,17 @@ unsafe impl Mapper for Machine<SmpMmu> {
     }
 
     unsafe fn map(&self, at: Addr, frames: &[Frame]) -> Result<(), MapFailed> {
-        let pages = PageCount::new(frames.len());
-        // SAFETY: reserved by the caller and unmapped, so nobody accesses them.
-        unsafe { self.reservation().populate(self.page_span(at, pages)) }.map_err(|_| MapFailed)?;
-        self.space().set_backed(at.get(), pages);
+        let mut at = at;
+        // The pages of one CPU, as a rule, and so of one node.
+        for frames in frames.chunk_by(|one, next| one == next) {
+            let pages = PageCount::new(frames.len());
+            let span = self.page_span(at, pages);
+            // SAFETY: reserved by the caller and unmapped, so nobody accesses them.
+            let populated = self.near(frames[0].0, || unsafe { self.reservation().populate(span) });
+            populated.map_err(|_| MapFailed)?;
+            self.space().set_backed(at.get(), pages);
+            at = at.offset(span.len());
+        }
         Ok(())
     }
 
@@ -124,7 +132,7 @@ unsafe impl Mapper for Machine<SmpMmu> {
     }
 
     fn frame_at(&self, at: Addr) -> Option<Frame> {
-        self.space().is_backed(at.get()).then_some(Frame(()))
+        self.space().is_backed(at.get()).then_some(Frame(None))
     }
 
     /// Nothing to do: the system keeps caches coherent.
@@ -137,9 +145,60 @@ unsafe impl Mapper for Machine<SmpMmu> {
     fn flush_tlb(&self, _range: Span<Addr>) {}
 }
 
+impl<C> Machine<C> {
+    /// Has `body` bring pages in, from `node` where there are several.
+    fn near<R>(&self, node: Option<NodeId>, body: impl FnOnce() -> R) -> R {
+        near(self.policy(), node.filter(|_| self.has_nodes()), body)
+    }
+}
+
 impl Machine<SmpMmu> {
     fn page_span(&self, at: Addr, pages: PageCount) -> Span<usize> {
         let end = at.get() + pages.get() * self.page_bytes();
         Span::new(at.get(), end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pcpu_layout::CpuId;
+    use pcpu_layout::geometry::Topology;
+
+    use super::super::machine::Linux;
+    use super::super::policy::tests::Recorder;
+    use super::*;
+
+    #[test]
+    fn pages_are_wished_for_from_the_node_that_is_named() {
+        let recorder = Recorder::default();
+        let machine = Linux::builder().cpus(4).nodes(2).build().unwrap();
+        let machine = machine.with_policy(Box::new(recorder.clone()));
+        let page = machine.page_size();
+        let areas = [Span::new(0, 8 * page)];
+        let base = machine.reserve(&areas, page).unwrap();
+        for cpu in (0..4).map(CpuId::new) {
+            let frames =
+                [(); 2].map(|()| machine.take_frame(machine.node_of(cpu), Effort::Normal).unwrap());
+            // SAFETY: reserved above, each page mapped once.
+            unsafe { machine.map(base.offset(cpu.index() * 2 * page), &frames) }.unwrap();
+        }
+        // SAFETY: reserved and mapped above, and not used.
+        unsafe { machine.unmap(base, PageCount::new(8)) };
+        // SAFETY: reserved above.
+        unsafe { machine.release(base, &areas) };
+        let wishes = recorder.0.lock().unwrap().clone();
+        assert_eq!(wishes, [(0, true), (0, true), (1, true), (1, true)]);
+    }
+
+    #[test]
+    fn on_a_machine_of_one_node_nobody_wishes() {
+        let recorder = Recorder::default();
+        let machine = Linux::builder().cpus(4).build().unwrap();
+        let machine = machine.with_policy(Box::new(recorder.clone()));
+        let page = machine.page_size();
+        let run = machine.take_run(PageCount::new(1), page, Some(NodeId::new(0)), Effort::Normal);
+        // SAFETY: taken on the line above, and not used.
+        unsafe { machine.give_run(run.unwrap(), PageCount::new(1)) };
+        assert!(recorder.0.lock().unwrap().is_empty());
     }
 }

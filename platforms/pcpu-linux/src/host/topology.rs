@@ -10,14 +10,12 @@ use std::fs;
 use std::path::Path;
 
 use pcpu_layout::geometry::Topology;
-use pcpu_layout::{CpuId, NodeId};
+use pcpu_layout::{CpuId, IndexBy, NodeId};
+
+use crate::MAX_CPUS;
 
 const CPU_DIR: &str = "/sys/devices/system/cpu";
 const NODE_DIR: &str = "/sys/devices/system/node";
-
-/// The most CPUs a machine may have. No system has more, and a wrong number in a list must not
-/// cost gigabytes.
-pub(super) const MAX_CPUS: u32 = 65_536;
 
 /// Possible CPUs and their nodes.
 #[derive(Debug)]
@@ -47,6 +45,28 @@ impl CpuMap {
         )
     }
 
+    /// One for each number that copies can be indexed by, from 0 on and without gaps, and one more
+    /// for strays. CPUs are on the system's nodes; nodes are themselves; concurrency ids, which move
+    /// about, are nowhere.
+    pub(super) fn of_copies(by: IndexBy) -> Self {
+        match by {
+            IndexBy::Cpu => {
+                let system = Self::of_system().on_system_nodes();
+                let mut map = Self::pretend(system.nr_cpu_ids() + 1);
+                map.node_of[..system.node_of.len()].copy_from_slice(&system.node_of);
+                map
+            }
+            IndexBy::Node => {
+                let nr_nodes = system_nodes().iter().map(|(node, _)| node.get() + 1).max();
+                let nr_nodes = nr_nodes.unwrap_or(1);
+                let mut map = Self::pretend(nr_nodes + 1);
+                (0..nr_nodes).for_each(|n| map.node_of[n as usize] = Some(NodeId::new(n)));
+                map
+            }
+            _ => Self::pretend(Self::of_system().nr_cpu_ids() + 1),
+        }
+    }
+
     /// Puts the CPUs on the nodes that the system says they are on.
     pub(super) fn on_system_nodes(mut self) -> Self {
         let nodes = system_nodes();
@@ -73,6 +93,13 @@ impl CpuMap {
     /// Returns how many CPUs are possible.
     pub(super) fn nr_possible(&self) -> u32 {
         self.possible.len() as u32
+    }
+
+    /// Says whether CPUs are on different nodes.
+    pub(super) fn has_nodes(&self) -> bool {
+        let mut nodes = self.node_of.iter().flatten();
+        let first = nodes.next();
+        nodes.any(|node| Some(node) != first)
     }
 
     /// Returns the CPU that stands for `running`, a number of the system's.
@@ -150,6 +177,19 @@ mod tests {
         for bad in ["x", "3-1", "0-", "1,1", "4,2", "0-4294967295", "0-65536"] {
             assert_eq!(parse_list(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn copies_have_no_gaps_and_one_more_for_strays() {
+        let system = CpuMap::of_system().on_system_nodes();
+        let map = CpuMap::of_copies(IndexBy::Cpu);
+        assert_eq!(map.nr_possible(), system.nr_cpu_ids() + 1);
+        for cpu in (0..system.nr_cpu_ids()).map(CpuId::new) {
+            assert_eq!(map.node_of(cpu), system.node_of(cpu));
+        }
+        assert_eq!(CpuMap::of_copies(IndexBy::ConcurrencyId).nr_possible(), map.nr_possible());
+        let nodes = CpuMap::of_copies(IndexBy::Node);
+        assert!(nodes.nr_possible() >= 2 && nodes.node_of(CpuId::new(0)).is_some());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pcpu_layout::IndexBy;
 use pcpu_platform::{Addr, Word};
@@ -35,14 +35,25 @@ pub(super) fn prepare() {
 
 /// Where the copies of one area are.
 ///
-/// Two words: the address that the area has in the unit at offset 0, and the table of units.
+/// In front what sequences use: the address that the area has in the unit at offset 0, and entry 0
+/// of the table of units.
+///
+/// Pointers, and not the references that they were made of: whoever keeps a table and copies together
+/// may be moved, and may be dropped by value.
 #[derive(Debug)]
 pub struct Copies<'t, B> {
     /// The address, with the top bit set.
     biased: usize,
-    table: &'t Table,
+    origin: *const AtomicUsize,
+    table: *const Table,
+    borrow: PhantomData<&'t Table>,
     by: PhantomData<fn() -> B>,
 }
+
+// SAFETY: as good as a `&Table`, and `Table: Sync`.
+unsafe impl<B> Send for Copies<'_, B> {}
+// SAFETY: likewise.
+unsafe impl<B> Sync for Copies<'_, B> {}
 
 impl<B> Clone for Copies<'_, B> {
     fn clone(&self) -> Self {
@@ -56,7 +67,8 @@ impl<'t, B: By> Copies<'t, B> {
     /// Names the copies of the area at `area`, in the units of `table`.
     #[inline]
     pub fn new(area: Addr, table: &'t Table) -> Self {
-        Self { biased: area.get() | PRESENT, table, by: PhantomData }
+        let (biased, origin) = (area.get() | PRESENT, core::ptr::from_ref(table.origin()));
+        Self { biased, origin, table, borrow: PhantomData, by: PhantomData }
     }
 
     /// Decides the process's [mode](super::mode()), as the first table does.
@@ -64,10 +76,23 @@ impl<'t, B: By> Copies<'t, B> {
         prepare();
     }
 
+    /// Names the copies of what lies `bytes` further on in the area.
+    #[inline]
+    #[must_use]
+    pub fn shifted(self, bytes: usize) -> Self {
+        Self { biased: self.biased + bytes, ..self }
+    }
+
     /// Returns the address of a copy that is there.
     #[inline]
     pub fn address(self, index: Index) -> Option<Addr> {
-        Addr::new(self.in_unit(self.table.get(index)?))
+        Addr::new(self.in_unit(self.table().get(index)?))
+    }
+
+    /// Returns the table.
+    pub const fn table(self) -> &'t Table {
+        // SAFETY: made of such a reference.
+        unsafe { &*self.table }
     }
 
     #[inline]
@@ -88,7 +113,7 @@ impl<'t, B: By> Copies<'t, B> {
             _ => return Err(Absent),
         };
         let area = area()?;
-        sequence(field, At { area, table: self.table.origin(), biased: self.biased })
+        sequence(field, At { area, table: self.origin, biased: self.biased })
     }
 
     /// Goes on where a sequence found no copy.
@@ -102,7 +127,7 @@ impl<'t, B: By> Copies<'t, B> {
     ) -> Option<R> {
         let mut hop: Option<Hop> = None;
         loop {
-            match way::<B>(self.table, provide, &mut hop) {
+            match way::<B>(self.table(), provide, &mut hop) {
                 Way::Atomic(unit) => return Some(atomic(self.in_unit(unit))),
                 Way::Closed => return None,
                 Way::Again => {}
@@ -166,7 +191,7 @@ macro_rules! operation {
         /// aligned, initialised word of type `W` with exposed provenance; and it is changed only by
         /// operations of this module by the same kind of index, or where these are kept out.
         #[inline(always)]
-        pub unsafe fn $name<W: Word>($self, $($argument: $type,)* provide: &impl Provide) -> $result {
+        pub unsafe fn $name<W: Word>($self, $($argument: $type,)* provide: &dyn Provide) -> $result {
             let (sequence, atomic) = ($sequence, $atomic);
             match $self.attempt(&sequence) {
                 Ok(done) => done,

@@ -14,7 +14,7 @@ use super::arch::{Absent, Native, Sequences};
 use super::by::By;
 use super::copies::Copies;
 use super::fence::FenceError;
-use super::lone::{Busy, Closed, Open, locked, structure};
+use super::lone::{Busy, alone, locked, structure};
 use super::table::{Index, Table};
 use super::way::Provide;
 
@@ -24,7 +24,6 @@ pub struct List<'t, B> {
     copies: Copies<'t, B>,
     table: &'t Table,
     link: usize,
-    closed: Closed,
 }
 
 impl<'t, B: By> List<'t, B> {
@@ -40,7 +39,7 @@ impl<'t, B: By> List<'t, B> {
     ///   its provenance is exposed. `table` is used for this area alone.
     /// - A node that was ever on a list stays readable, at `link`, as long as the lists are used.
     pub unsafe fn new(area: Addr, table: &'t Table, link: usize) -> Self {
-        Self { copies: Copies::new(structure(area), table), table, link, closed: Closed::default() }
+        Self { copies: Copies::new(structure(area), table), table, link }
     }
 
     /// Puts a node on the running CPU's list.
@@ -51,7 +50,7 @@ impl<'t, B: By> List<'t, B> {
     /// # Safety
     /// `node` is an address that is aligned for a pointer at the link, writable there, with exposed
     /// provenance, the caller's alone, and on no list. It is not 0.
-    pub unsafe fn push(&self, node: usize, provide: &impl Provide) -> Result<(), Busy> {
+    pub unsafe fn push(&self, node: usize, provide: &dyn Provide) -> Result<(), Busy> {
         let link = self.link;
         // SAFETY: the copy is a list's head (`new`); the node is the caller's until the commit.
         let sequence = |field, at| unsafe { Native::push(field, at, node, link) };
@@ -70,9 +69,8 @@ impl<'t, B: By> List<'t, B> {
         match self.copies.attempt(sequence) {
             Ok(()) => Ok(()),
             Err(Absent) => {
-                let open = Open { closed: &self.closed, inner: provide };
                 let sequence = |field, at| sequence(field, at).map(Ok);
-                self.copies.otherwise(&open, sequence, atomic).unwrap_or(Err(Busy))
+                self.copies.otherwise(provide, sequence, atomic).unwrap_or(Err(Busy))
             }
         }
     }
@@ -84,7 +82,7 @@ impl<'t, B: By> List<'t, B> {
     ///
     /// # Safety
     /// Nodes are as [`push`](Self::push) wants them.
-    pub unsafe fn pop(&self, provide: &impl Provide) -> Result<Option<usize>, Busy> {
+    pub unsafe fn pop(&self, provide: &dyn Provide) -> Result<Option<usize>, Busy> {
         let link = self.link;
         // SAFETY: the copy is a list's head; nodes stay readable (`new`).
         let sequence = |field, at| unsafe { Native::pop(field, at, link) };
@@ -106,9 +104,8 @@ impl<'t, B: By> List<'t, B> {
         let taken = match self.copies.attempt(sequence) {
             Ok(first) => Ok(first),
             Err(Absent) => {
-                let open = Open { closed: &self.closed, inner: provide };
                 let sequence = |field, at| sequence(field, at).map(Ok);
-                self.copies.otherwise(&open, sequence, atomic).unwrap_or(Err(Busy))
+                self.copies.otherwise(provide, sequence, atomic).unwrap_or(Err(Busy))
             }
         };
         taken.map(|first| (first != 0).then_some(first))
@@ -133,7 +130,7 @@ impl<'t, B: By> List<'t, B> {
             (first != 0).then_some(first)
         };
         // SAFETY: a list's copy has a lock before its head.
-        unsafe { self.closed.work::<B, _>(self.table, index, head.get(), work) }
+        unsafe { alone::<B, _>(self.table, index, head.get(), work) }
     }
 }
 

@@ -27,7 +27,6 @@ use super::by::By;
 use super::fence::{FenceError, Target, fence};
 use super::mode::{Mode, decided};
 use super::table::{Index, Table};
-use super::way::{NotProvided, Provide};
 
 /// Bytes of an area before the structure.
 pub(super) const HEAD: usize = size_of::<usize>();
@@ -58,72 +57,34 @@ pub(super) unsafe fn locked<R>(address: usize, work: impl FnOnce() -> R) -> Resu
     Ok(result)
 }
 
-/// Which copy is out of the table for somebody's work. One at a time for each table.
-#[derive(Debug, Default)]
-pub(super) struct Closed {
-    /// 0, or an index and 8.
-    index: AtomicUsize,
-}
-
-impl Closed {
-    fn number(index: Index) -> usize {
-        index.get().map_or(7, |number| number as usize + 8)
-    }
-
-    /// Has `work` done on the copy of `index`, while nobody else does any. `address` is that of its
-    /// structure.
-    ///
-    /// # Errors
-    /// The inner one: somebody else is doing that, or has the lock. The outer one: no fence.
-    ///
-    /// # Safety
-    /// As for [`locked`].
-    pub(super) unsafe fn work<B: By, R>(
-        &self,
-        table: &Table,
-        index: Index,
-        address: usize,
-        work: impl FnOnce() -> R,
-    ) -> Result<Result<R, Busy>, FenceError> {
-        // Copies of nodes have several CPUs, which take the lock in every mode.
-        let by_node = B::INDEX == IndexBy::Node;
-        let by_sequences = matches!(decided(), Some(Mode::Sequences(_))) && !by_node;
-        let Some(number) = index.get().filter(|_| by_sequences) else {
-            // SAFETY: the caller's contract.
-            return Ok(unsafe { locked(address, work) });
-        };
-        let free = (0, Self::number(index));
-        if self.index.compare_exchange(free.0, free.1, Ordering::SeqCst, Ordering::Relaxed).is_err()
-        {
-            return Ok(Err(Busy));
-        }
-        let Some(unit) = table.close(index) else {
-            self.index.store(0, Ordering::SeqCst);
-            return Ok(Err(Busy));
-        };
-        // Concurrency ids move between CPUs.
-        let by_cpu = B::INDEX == IndexBy::Cpu;
-        let fenced = fence(if by_cpu { Target::Cpu(number) } else { Target::All });
-        let result = fenced.map(|()| Ok(work()));
-        table.open(index, unit);
-        self.index.store(0, Ordering::SeqCst);
-        result
-    }
-}
-
-/// Provides copies as `inner` does, but for the one that is closed.
-pub(super) struct Open<'a, P> {
-    pub(super) closed: &'a Closed,
-    pub(super) inner: &'a P,
-}
-
-impl<P: Provide> Provide for Open<'_, P> {
-    fn provide(&self, index: Index) -> Result<(), NotProvided> {
-        if self.closed.index.load(Ordering::SeqCst) == Closed::number(index) {
-            return Err(NotProvided::Closed);
-        }
-        self.inner.provide(index)
-    }
+/// Has `work` done on the copy of `index`, while nobody else does any. `address` is that of its
+/// structure.
+///
+/// # Errors
+/// The inner one: somebody else is doing that, or has the lock. The outer one: no fence.
+///
+/// # Safety
+/// As for [`locked`].
+pub(super) unsafe fn alone<B: By, R>(
+    table: &Table,
+    index: Index,
+    address: usize,
+    work: impl FnOnce() -> R,
+) -> Result<Result<R, Busy>, FenceError> {
+    // Copies of nodes have several CPUs, which take the lock in every mode.
+    let by_node = B::INDEX == IndexBy::Node;
+    let by_sequences = matches!(decided(), Some(Mode::Sequences(_))) && !by_node;
+    let Some(number) = index.get().filter(|_| by_sequences) else {
+        // SAFETY: the caller's contract.
+        return Ok(unsafe { locked(address, work) });
+    };
+    let Some(unit) = table.close(index) else { return Ok(Err(Busy)) };
+    // Concurrency ids move between CPUs.
+    let by_cpu = B::INDEX == IndexBy::Cpu;
+    let fenced = fence(if by_cpu { Target::Cpu(number) } else { Target::All });
+    let result = fenced.map(|()| Ok(work()));
+    table.open(index, unit);
+    result
 }
 
 /// The address of a structure, from that of its area.

@@ -64,7 +64,7 @@ pub use mode::{Mode, Reason, Registrar, Sequence, Tested, mode};
 pub use stack::Stack;
 pub use system::nr_indexes;
 pub use table::{Index, Table};
-pub use way::{NotProvided, Provide};
+pub use way::{NotProvided, Provide, here};
 
 /// Makes the calling thread forget the sequence that it ran last.
 ///

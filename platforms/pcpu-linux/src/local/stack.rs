@@ -15,7 +15,7 @@ use super::arch::{Absent, Native, Sequences};
 use super::by::By;
 use super::copies::Copies;
 use super::fence::FenceError;
-use super::lone::{Busy, Closed, Open, locked, structure};
+use super::lone::{Busy, alone, locked, structure};
 use super::table::{Index, Table};
 use super::way::Provide;
 
@@ -29,7 +29,6 @@ pub struct Stack<'t, B> {
     copies: Copies<'t, B>,
     table: &'t Table,
     limit: usize,
-    closed: Closed,
 }
 
 impl<'t, B: By> Stack<'t, B> {
@@ -45,19 +44,14 @@ impl<'t, B: By> Stack<'t, B> {
     /// The area has [`layout(limit)`](Self::layout), is zeroed in every copy, is used for nothing
     /// else, and its provenance is exposed. `table` is used for this area alone.
     pub unsafe fn new(area: Addr, table: &'t Table, limit: usize) -> Self {
-        Self {
-            copies: Copies::new(structure(area), table),
-            table,
-            limit,
-            closed: Closed::default(),
-        }
+        Self { copies: Copies::new(structure(area), table), table, limit }
     }
 
     /// Puts a word on the running CPU's stack. Says whether there was room.
     ///
     /// # Errors
     /// [`Busy`]; nothing was done.
-    pub fn push(&self, value: usize, provide: &impl Provide) -> Result<bool, Busy> {
+    pub fn push(&self, value: usize, provide: &dyn Provide) -> Result<bool, Busy> {
         let limit = self.limit;
         // SAFETY: the copy is a stack with room for `limit` words (`new`).
         let sequence = |field, at| unsafe { Native::stack_push(field, at, limit, value) };
@@ -72,7 +66,7 @@ impl<'t, B: By> Stack<'t, B> {
     ///
     /// # Errors
     /// [`Busy`]; nothing was done.
-    pub fn append(&self, words: &[usize], provide: &impl Provide) -> Result<bool, Busy> {
+    pub fn append(&self, words: &[usize], provide: &dyn Provide) -> Result<bool, Busy> {
         let limit = self.limit;
         if words.len() > MOST_AT_ONCE {
             return Ok(false);
@@ -90,7 +84,7 @@ impl<'t, B: By> Stack<'t, B> {
     ///
     /// # Errors
     /// [`Busy`]; nothing was done.
-    pub fn pop(&self, provide: &impl Provide) -> Result<Option<usize>, Busy> {
+    pub fn pop(&self, provide: &dyn Provide) -> Result<Option<usize>, Busy> {
         // SAFETY: the copy is a stack (`new`).
         let sequence = |field, at| unsafe { Native::stack_pop(field, at) };
         let (value, before) = self.done(provide, sequence, |nr| {
@@ -122,25 +116,24 @@ impl<'t, B: By> Stack<'t, B> {
             words.push(value);
         };
         // SAFETY: a stack's copy has a lock before its number of words.
-        let done = unsafe { self.closed.work::<B, _>(self.table, index, nr.get(), work) };
+        let done = unsafe { alone::<B, _>(self.table, index, nr.get(), work) };
         words.into_iter().for_each(&mut each);
         done
     }
 
     fn done<R>(
         &self,
-        provide: &impl Provide,
+        provide: &dyn Provide,
         sequence: impl Fn(super::arch::Field, super::arch::At) -> Result<R, Absent>,
         atomic: impl Fn(usize) -> R,
     ) -> Result<R, Busy> {
         match self.copies.attempt(&sequence) {
             Ok(done) => Ok(done),
             Err(Absent) => {
-                let open = Open { closed: &self.closed, inner: provide };
                 let sequence = |field, at| sequence(field, at).map(Ok);
                 // SAFETY: a stack's copy has a lock before its number of words.
                 let atomic = |nr| unsafe { locked(nr, || atomic(nr)) };
-                self.copies.otherwise(&open, sequence, atomic).unwrap_or(Err(Busy))
+                self.copies.otherwise(provide, sequence, atomic).unwrap_or(Err(Busy))
             }
         }
     }

@@ -61,6 +61,17 @@ pub struct Table {
     entries: Box<[AtomicUsize]>,
 }
 
+/// What an entry says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// There is no copy yet.
+    Absent,
+    /// Somebody has the copy for himself.
+    Closed,
+    /// There is one, in the unit at this offset.
+    Present(usize),
+}
+
 impl Table {
     /// Makes a table without any copy. Decides the process's [mode](super::mode()) if that was not
     /// done: there are no operations without a table, and none may come before the decision.
@@ -73,8 +84,21 @@ impl Table {
     /// Returns the offset of the unit that holds a copy.
     #[inline]
     pub fn get(&self, index: Index) -> Option<usize> {
-        let entry = self.entry(index)?.load(Ordering::Acquire);
-        (entry & PRESENT != 0).then_some(entry ^ PRESENT)
+        match self.look(index) {
+            Entry::Present(unit) => Some(unit),
+            Entry::Absent | Entry::Closed => None,
+        }
+    }
+
+    /// What an entry says at this moment, all at once.
+    #[inline]
+    pub(super) fn look(&self, index: Index) -> Entry {
+        let entry = self.entry(index).map_or(0, |entry| entry.load(Ordering::Acquire));
+        match entry {
+            0 => Entry::Absent,
+            CLOSED => Entry::Closed,
+            unit => Entry::Present(unit ^ PRESENT),
+        }
     }
 
     /// Says that there is a copy, in the unit at `offset`, which is less than `isize::MAX`. One that
@@ -126,6 +150,7 @@ impl Table {
     }
 
     /// Entry 0, for sequences.
+    #[inline]
     pub(super) fn origin(&self) -> &AtomicUsize {
         &self.entries[BEFORE]
     }

@@ -6,7 +6,7 @@ use pcpu_layout::IndexBy;
 use super::by::By;
 use super::hop::Hop;
 use super::mode::{Mode, decided};
-use super::table::{Index, Table};
+use super::table::{Entry, Index, Table};
 
 /// Makes copies that are not there yet.
 pub trait Provide {
@@ -27,8 +27,6 @@ pub trait Provide {
 pub enum NotProvided {
     /// No such CPU, or not now: there is another way.
     Refused,
-    /// The copy exists, and somebody works on it alone. Worth asking again soon.
-    Closed,
 }
 
 /// Where an operation goes on.
@@ -38,7 +36,7 @@ pub(super) enum Way {
     Again,
     /// With an atomic instruction on the copy in the unit at this offset.
     Atomic(usize),
-    /// Nowhere: see [`NotProvided::Closed`].
+    /// Nowhere: somebody has the copy for himself. Worth asking again soon.
     Closed,
 }
 
@@ -54,22 +52,41 @@ pub(super) fn way<B: By>(table: &Table, provide: &dyn Provide, hop: &mut Option<
     }
 }
 
+/// Returns the index that the calling thread has at this moment, or [`Index::STRAY`] if it can
+/// have none. It may be another one by the time the answer is used.
+///
+/// # Context
+/// Any. Registers the thread where pcpu does that.
+pub fn here<B: By>() -> Index {
+    #[cfg(sequences)]
+    if let Some(Mode::Sequences(_)) = decided() {
+        return registered_here::<B>();
+    }
+    index_now(B::INDEX)
+}
+
 fn index_now(by: IndexBy) -> Index {
     Index::new(super::system::current(by))
 }
 
 /// Takes the copy of `index`, or any: each is changed atomically.
 fn atomic(table: &Table, provide: &dyn Provide, index: Index) -> Way {
-    if let Some(unit) = table.get(index) {
-        return Way::Atomic(unit);
-    }
-    match provide.provide(index) {
-        Ok(()) => table.get(index).map_or(Way::Again, Way::Atomic),
-        Err(NotProvided::Closed) => Way::Closed,
-        Err(NotProvided::Refused) => {
+    match found(table, provide, index) {
+        Some(Entry::Present(unit)) => Way::Atomic(unit),
+        Some(Entry::Closed) => Way::Closed,
+        Some(Entry::Absent) => Way::Again,
+        None => {
             let any = table.present().next();
             Way::Atomic(any.expect("a pool has a copy at least").1)
         }
+    }
+}
+
+/// What is there of `index`, after it was provided if need be; `None` if that was refused.
+fn found(table: &Table, provide: &dyn Provide, index: Index) -> Option<Entry> {
+    match table.look(index) {
+        Entry::Absent => provide.provide(index).ok().map(|()| table.look(index)),
+        entry => Some(entry),
     }
 }
 
@@ -96,14 +113,11 @@ fn with_sequences<B: By>(table: &Table, provide: &dyn Provide, hop: &mut Option<
     let by_id = B::INDEX == IndexBy::ConcurrencyId && has_concurrency_ids();
     let id = area::read(if by_id { Id::Concurrency } else { Id::Cpu });
     let Ok(number) = u32::try_from(id) else { return Way::Again };
-    if table.get(Index::new(number)).is_some() {
-        // The thread has moved since, or somebody else has made the copy.
-        return Way::Again;
-    }
-    match provide.provide(Index::new(number)) {
-        Ok(()) => Way::Again,
-        Err(NotProvided::Closed) => Way::Closed,
-        Err(NotProvided::Refused) => stray(table, provide).unwrap_or_else(|| {
+    match found(table, provide, Index::new(number)) {
+        // The thread has moved since, or the copy was made.
+        Some(Entry::Present(_) | Entry::Absent) => Way::Again,
+        Some(Entry::Closed) => Way::Closed,
+        None => stray(table, provide).unwrap_or_else(|| {
             assert!(!by_id, "out of memory for the copies of a concurrency id");
             // The one from before has to be over first: it would take back what this one does.
             drop(hop.take());
@@ -116,6 +130,24 @@ fn with_sequences<B: By>(table: &Table, provide: &dyn Provide, hop: &mut Option<
             Way::Again
         }),
     }
+}
+
+/// The index in the thread's area.
+#[cfg(sequences)]
+fn registered_here<B: By>() -> Index {
+    use super::copies::has_concurrency_ids;
+    use super::rseq::area::{self, Id};
+    use super::rseq::{Registered, register_this_thread};
+
+    if B::INDEX == IndexBy::Node {
+        return index_now(IndexBy::Node);
+    }
+    if area::read(Id::Cpu) < 0 && register_if_own(register_this_thread) == Registered::No {
+        return Index::STRAY;
+    }
+    let by_id = B::INDEX == IndexBy::ConcurrencyId && has_concurrency_ids();
+    let id = area::read(if by_id { Id::Concurrency } else { Id::Cpu });
+    u32::try_from(id).map_or(Index::STRAY, Index::new)
 }
 
 #[cfg(not(sequences))]
@@ -137,12 +169,9 @@ fn register_if_own(register: fn() -> super::rseq::Registered) -> super::rseq::Re
 /// The copy of threads without a number of their own, if it can be had.
 #[cfg(sequences)]
 fn stray(table: &Table, provide: &dyn Provide) -> Option<Way> {
-    if let Some(unit) = table.get(Index::STRAY) {
-        return Some(Way::Atomic(unit));
-    }
-    match provide.provide(Index::STRAY) {
-        Ok(()) => Some(table.get(Index::STRAY).map_or(Way::Again, Way::Atomic)),
-        Err(NotProvided::Closed) => Some(Way::Closed),
-        Err(NotProvided::Refused) => None,
-    }
+    Some(match found(table, provide, Index::STRAY)? {
+        Entry::Present(unit) => Way::Atomic(unit),
+        Entry::Closed => Way::Closed,
+        Entry::Absent => Way::Again,
+    })
 }

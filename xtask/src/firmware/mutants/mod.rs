@@ -19,15 +19,15 @@ use std::time::Duration;
 
 use anstream::println;
 
+use super::LIMIT;
 use super::boards::{self, Board};
-use super::boot::{self, Lane};
 use super::build::{self, Workshop};
-use super::tally::Tally;
+use super::lane::{self, Lane};
 use super::tree_copy::TreeCopy;
-use super::verdict::{self, Fault};
-use super::{LIMIT, show};
+use crate::boot::verdict::{self, Fault};
 use crate::report::{RED, RESET};
 use crate::site::{Result, Site};
+use crate::tally::Tally;
 
 /// One way to make the sources wrong.
 struct Mutant {
@@ -98,9 +98,9 @@ fn pass_unchanged(workshop: &Workshop) -> Result<Vec<Control>> {
     }
     let mut controls = Vec::new();
     for board in boards {
-        let boot = boot::boot(board, &workshop.image(board), Lane::Racing, LIMIT)?;
-        if let Err(fault) = verdict::judge(board, &boot) {
-            show(&boot);
+        let boot = lane::boot(board, &workshop.image(board), Lane::Racing, LIMIT)?;
+        if let Err(fault) = verdict::judge(&board.asked(), &boot) {
+            boot.show();
             return Err(format!("{} fails without any mutation: {fault}", board.name).into());
         }
         println!("{:<16} passes unchanged, {:.1} s", board.name, boot.took.as_secs_f64());
@@ -120,8 +120,8 @@ fn try_mutant(workshop: &Workshop, mutant: &Mutant, controls: &[Control]) -> Res
         }
         for boots in 1..=BOOTS {
             let limit = *took * PATIENCE_FACTOR + PATIENCE;
-            let boot = boot::boot(board, &workshop.image(board), Lane::Racing, limit)?;
-            if let Err(by) = verdict::judge(board, &boot) {
+            let boot = lane::boot(board, &workshop.image(board), Lane::Racing, limit)?;
+            if let Err(by) = verdict::judge(&board.asked(), &boot) {
                 return Ok(Outcome::Caught { board: board.name, boots, by });
             }
         }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! QEMU through apt, on Debian, Ubuntu and their kin.
+//! What comes through apt, on Debian, Ubuntu and their kin.
+//!
+//! Most is a list of names: [`Packages`]. QEMU is more: [`Apt`].
 //!
 //! A stable Debian may offer a QEMU that is too old; its *backports* then have a newer one. That
 //! suite is never taken unless it is named, so naming it for four packages changes nothing
@@ -13,14 +15,18 @@
 //!                  └─ else ──▶ say what is offered, and give up
 //! ```
 
-mod sources;
+pub mod packages;
+pub mod sources;
 
 use xshell::cmd;
 
-use super::qemu::os_release_field;
+use super::system::os_release_field;
 use super::version::{OLDEST_QEMU, Version};
 use crate::site::{Result, Site};
+use packages::{install_words, run};
 use sources::Source;
+
+pub use packages::Packages;
 
 /// Packages without which nothing works. The first one's version stands for all: they are built
 /// from one source.
@@ -77,7 +83,7 @@ impl Apt {
     /// What [`install`](Self::install) would do, as far as it can be known before the lists of
     /// packages are fresh.
     pub fn in_words(&self) -> String {
-        let root = self.root.iter().map(|word| format!("{word} ")).collect::<String>();
+        let root = packages::prefix(self.root);
         let update = format!("{root}apt-get update");
         // Which package is for RISC-V depends on what the update brings.
         let install = |suite: Option<&str>| {
@@ -109,16 +115,16 @@ impl Apt {
     /// # Errors
     /// Nothing that apt offers is new enough, or a command failed.
     pub fn install(&self, site: &Site) -> Result {
-        self.run(site, &["apt-get", "update"], None)?;
+        run(site, self.root, &["apt-get", "update"], None)?;
         loop {
             match self.next(&Offers::look(site)) {
                 Next::AddSuite { path, text } => {
-                    self.run(site, &["tee", &path], Some(&text))?;
-                    self.run(site, &["apt-get", "update"], None)?;
+                    run(site, self.root, &["tee", &path], Some(&text))?;
+                    run(site, self.root, &["apt-get", "update"], None)?;
                 }
                 Next::Install { suite, packages } => {
                     let words = install_words(suite.as_deref(), &packages);
-                    return self.run(site, &words, None);
+                    return run(site, self.root, &words, None);
                 }
                 Next::GiveUp(why) => return Err(why.into()),
             }
@@ -159,22 +165,6 @@ impl Apt {
     fn backports(&self) -> Option<String> {
         Some(format!("{}-backports", self.codename()?))
     }
-
-    fn run(&self, site: &Site, words: &[&str], input: Option<&str>) -> Result {
-        let words = [self.root, words].concat();
-        let (program, arguments) = words.split_first().ok_or("no command")?;
-        let command = cmd!(site.sh, "{program} {arguments...}");
-        let command = command.env("DEBIAN_FRONTEND", "noninteractive");
-        let command = command.stdin(input.unwrap_or_default());
-        Ok(command.run()?)
-    }
-}
-
-fn install_words<'a>(suite: Option<&'a str>, packages: &[&'a str]) -> Vec<&'a str> {
-    let mut words = vec!["apt-get", "install", "-y", "--no-install-recommends"];
-    words.extend(suite.iter().flat_map(|suite| ["-t", suite]));
-    words.extend(packages);
-    words
 }
 
 impl Offers {

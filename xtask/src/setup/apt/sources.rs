@@ -7,6 +7,11 @@
 use std::fs;
 use std::path::Path;
 
+use crate::setup::system::{os_release, os_release_field};
+
+/// Names that go from release to release: a source may have them in place of a release's own.
+const MOVING_SUITES: &[&str] = &["stable", "testing", "unstable"];
+
 /// One mirror with some of its suites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -31,6 +36,21 @@ impl Source {
         }
         text
     }
+}
+
+/// The mirror of Debian itself that this machine takes its packages from; `None` if it runs
+/// something else, or names none.
+pub fn debian() -> Option<Source> {
+    of_debian(&os_release(), look())
+}
+
+fn of_debian(os_release: &str, sources: Vec<Source>) -> Option<Source> {
+    let field = |name| os_release_field(os_release, name);
+    let own = field("VERSION_CODENAME").filter(|_| field("ID") == Some("debian"))?;
+    let has_debian =
+        |source: &Source| MOVING_SUITES.iter().chain([&own]).any(|suite| source.has(suite));
+    // A disc would have to be in its drive.
+    sources.into_iter().find(|source| has_debian(source) && !source.uri.starts_with("cdrom:"))
 }
 
 /// Reads all files of this machine; one that cannot be read names nothing.
@@ -170,5 +190,33 @@ Components: main
         for line in ["", "# deb http://e s main", "deb-src http://e s main", "deb http://e"] {
             assert_eq!(from_line(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn the_mirror_of_debian_is_known_by_its_suite_in_both_forms() {
+        let os = "ID=debian\nVERSION_CODENAME=bookworm\n";
+        let lines = [
+            "deb cdrom:[Debian]/ bookworm main",
+            "deb http://other.example/x stable2 main",
+            "deb http://d.example/debian-security bookworm-security main",
+            "deb http://d.example/debian bookworm main",
+        ];
+        let sources: Vec<_> = lines.iter().filter_map(|line| from_line(line)).collect();
+        assert_eq!(of_debian(os, sources).unwrap().uri, "http://d.example/debian");
+        assert_eq!(of_debian(os, read(DEBIAN)).unwrap(), read(DEBIAN)[0]);
+    }
+
+    #[test]
+    fn the_mirror_may_be_named_by_a_suite_that_moves() {
+        let os = "ID=debian\nVERSION_CODENAME=trixie\n";
+        let stable = from_line("deb http://d.example/debian stable main");
+        assert_eq!(of_debian(os, stable.iter().cloned().collect()), stable);
+    }
+
+    #[test]
+    fn a_system_that_is_not_debian_names_no_mirror_of_it() {
+        let os = "ID=ubuntu\nID_LIKE=debian\nVERSION_CODENAME=bookworm\n";
+        assert_eq!(of_debian(os, read(DEBIAN)), None);
+        assert_eq!(of_debian("", read(DEBIAN)), None);
     }
 }

@@ -14,11 +14,13 @@ use crate::index::{Chunks, Ends, Index, Lists, Slots, Totals};
 use crate::machine::Machine;
 
 impl<P: Machine> Taken<P> {
+    /// Makes the records over units of which `nr_units` are backed.
     pub(super) fn make_chunks(
         &mut self,
         platform: &P,
         geometry: &Geometry<'static>,
         base: Addr,
+        nr_units: usize,
     ) -> Result<(Option<ChunkRef>, Index), SetupError> {
         let unit_bits = bits(geometry, geometry.unit_size());
         let slots = Slots::new(unit_bits, geometry.granule());
@@ -46,20 +48,21 @@ impl<P: Machine> Taken<P> {
         totals.counters.count_chunk();
         totals.empty = index.chunks.get(first).map.nr_empty();
         totals.counters.add_populated(geometry.nr_boot_pages());
-        let covered = first_chunk_pages(geometry);
-        let held = self.held_pages(geometry);
+        let in_units = |per_unit: PageCount| PageCount::new(per_unit.get() * nr_units);
+        let covered = in_units(first_unit_pages(geometry));
+        let held = in_units(self.held_pages(geometry));
         totals.counters.hold(held, covered);
         Ok((reserved, index))
     }
 
-    /// Real pages held for the first chunk, without those that are wholly static.
+    /// Real pages held for each unit of the first chunk, without those that are wholly static.
     fn held_pages(&self, geometry: &Geometry<'_>) -> PageCount {
         let per_unit = match self.boot {
             BootMemory::Runs { kept, .. } => kept,
             BootMemory::Mapped { .. } | BootMemory::None => geometry.nr_boot_pages(),
         };
         let of_statics = geometry.static_size() / geometry.page_size();
-        PageCount::new((per_unit.get() - of_statics) * geometry.nr_possible() as usize)
+        PageCount::new(per_unit.get() - of_statics)
     }
 
     fn boot_chunk(
@@ -105,9 +108,8 @@ fn bits(geometry: &Geometry<'_>, bytes: usize) -> Bits {
     Bits::new((bytes / geometry.granule()) as u32)
 }
 
-/// Real pages of all units from the one in which the static region ends.
-pub(in crate::allocator) fn first_chunk_pages(geometry: &Geometry<'_>) -> PageCount {
+/// Pages of a unit of the first chunk, from the one in which the static region ends.
+pub(in crate::allocator) fn first_unit_pages(geometry: &Geometry<'_>) -> PageCount {
     let of_statics = geometry.static_size() / geometry.page_size();
-    let per_unit = geometry.nr_boot_pages().get() - of_statics;
-    PageCount::new(per_unit * geometry.nr_possible() as usize)
+    PageCount::new(geometry.nr_boot_pages().get() - of_statics)
 }

@@ -33,10 +33,9 @@ use crate::index::{Index, Slots};
 use crate::lent::Lent;
 use crate::machine::Machine;
 
-#[cfg(feature = "statistics")]
-pub(super) use chunks::first_chunk_pages;
+pub(super) use chunks::first_unit_pages;
 pub(crate) use units::BootMemory;
-use units::give_mapped;
+use units::{fill_mapped, give_mapped};
 
 /// What has been taken so far.
 struct Taken<P: Machine> {
@@ -70,8 +69,10 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
         Self::with_attached(platform, config, statics, |_| true)
     }
 
-    /// As [`new`](Self::new), and attaches only the CPUs that `is_attached` names. The others
-    /// cost, with the vm back end, no pages beyond the first chunk until [`attach`](Self::attach).
+    /// As [`new`](Self::new), and attaches only the CPUs that `is_attached` names; none at all is
+    /// allowed. The others cost, with the vm back end, no pages beyond the first chunk until
+    /// [`attach`](Self::attach); with [`new_paged_with_attached`](Self::new_paged_with_attached),
+    /// none.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -95,7 +96,29 @@ impl<P: Machine, A: Addressing> Allocator<P, A> {
     where
         P: Mapper + Machine<Backend = Vm>,
     {
-        Self::set_up(platform, Setup::Page, Source::Pages, config, statics, |_| true)
+        Self::new_paged_with_attached(platform, config, statics, |_| true)
+    }
+
+    /// As [`new_paged`](Self::new_paged), and attaches only the CPUs that `is_attached` names.
+    /// Nothing is mapped and nothing written for the others, so that they cost addresses, until
+    /// [`attach`](Self::attach). That leaves a CPU's static region zero: `statics` is copied only
+    /// to the CPUs that are attached here, and is not kept.
+    ///
+    /// No CPU at all may be attached here. The pool serves requests then, and owns no page of any
+    /// unit before its first `attach`.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn new_paged_with_attached(
+        platform: P,
+        config: &Config,
+        statics: &[u8],
+        is_attached: impl Fn(CpuId) -> bool,
+    ) -> Result<Self, SetupError>
+    where
+        P: Mapper + Machine<Backend = Vm>,
+    {
+        Self::set_up(platform, Setup::Page, Source::Pages, config, statics, is_attached)
     }
 
     fn set_up(
@@ -171,8 +194,17 @@ impl<P: Machine> Taken<P> {
 
         let chunks = match geometry.check_base(base.get()) {
             Ok(()) => {
-                self.fill_units(&site, base, statics);
-                self.make_chunks(platform, &geometry, base)
+                let nr_units = match source {
+                    Source::Runs => {
+                        self.fill_runs(&site, base, statics);
+                        geometry.nr_possible() as usize
+                    }
+                    Source::Pages => {
+                        fill_mapped(&site, base, &attached, statics);
+                        attached.len()
+                    }
+                };
+                self.make_chunks(platform, &geometry, base, nr_units)
             }
             Err(error) => Err(error.into()),
         };

@@ -6,7 +6,7 @@
 
 use pcpu_layout::geometry::Geometry;
 use pcpu_layout::map::Backing;
-use pcpu_layout::{PageCount, Span};
+use pcpu_layout::{CpuId, PageCount, Span};
 use pcpu_platform::{Addr, Effort, NoPages};
 
 use super::{Addressing, Taken};
@@ -20,7 +20,7 @@ use crate::machine::Machine;
 pub(crate) enum BootMemory {
     /// One run per group, noted as they are taken, and the pages that are kept of each unit.
     Runs { taken: &'static mut [Option<Run>], kept: PageCount },
-    /// Pages of the back end at this base, as in any later chunk.
+    /// Pages of the back end at this base, as in any later chunk: for attached CPUs.
     Mapped { base: Addr },
     /// Nothing yet.
     None,
@@ -99,7 +99,7 @@ impl<P: Machine> Taken<P> {
         Ok(extents)
     }
 
-    /// Takes all pages of all first units from the back end.
+    /// Takes all pages of the first units of the attached CPUs from the back end.
     pub(super) fn take_pages<A: Addressing>(
         &mut self,
         site: &Site<'_, P, A>,
@@ -116,35 +116,26 @@ impl<P: Machine> Taken<P> {
         if backed.is_err() {
             // SAFETY: made above, nothing is backed, nobody knows of it.
             unsafe { P::Backend::destroy(site, made.base) };
-            let nr_cpus = geometry.nr_possible() as usize;
-            let wanted = PageCount::new(all.len().get() * nr_cpus);
+            let wanted = PageCount::new(all.len().get() * attached.len());
             return Err(SetupError::NoPages { wanted });
         }
         self.boot = BootMemory::Mapped { base: made.base };
         Ok(made.base)
     }
 
-    /// Copies the static image into every unit, and gives back what lies behind the regions.
-    pub(super) fn fill_units<A: Addressing>(
+    /// Copies the static image into the unit of every possible CPU, all of which have runs, and
+    /// gives back what lies behind the regions.
+    pub(super) fn fill_runs<A: Addressing>(
         &mut self,
         site: &Site<'_, P, A>,
         base: Addr,
         statics: &[u8],
     ) {
-        let Site { platform, geometry, addresses, .. } = *site;
-        let whole = geometry.pages_per_unit();
-        let used = match self.boot {
-            BootMemory::Runs { .. } => geometry.nr_boot_pages(),
-            BootMemory::Mapped { .. } | BootMemory::None => whole,
-        };
+        let Site { platform, geometry, .. } = *site;
+        let (whole, used) = (geometry.pages_per_unit(), geometry.nr_boot_pages());
         for cpu in geometry.cpus() {
-            let offset = addresses.offset(cpu).expect("a possible CPU has a unit");
-            let unit = base.offset(offset);
-            let static_end = geometry.regions().statics.end.get();
-            // SAFETY: inside the unit, which was taken a moment ago and is known to nobody.
-            unsafe { platform.zero(unit, static_end) };
-            // SAFETY: as above; the image is no longer than the static region.
-            unsafe { platform.write(unit, statics) };
+            // SAFETY: the unit is part of a run that was taken a moment ago and is known to nobody.
+            let unit = unsafe { fill_unit(site, base, cpu, statics) };
             if used < whole {
                 let tail = unit.offset(used.get() * geometry.page_size());
                 // SAFETY: the end of a run that was taken for this unit, not used.
@@ -155,6 +146,39 @@ impl<P: Machine> Taken<P> {
             *kept = used;
         }
     }
+}
+
+/// Copies the static image into the units of the attached CPUs, which alone are mapped.
+pub(super) fn fill_mapped<P: Machine, A: Addressing>(
+    site: &Site<'_, P, A>,
+    base: Addr,
+    attached: &Attached,
+    statics: &[u8],
+) {
+    for cpu in attached.iter() {
+        // SAFETY: `take_pages` backed the unit a moment ago, and it is known to nobody.
+        unsafe { fill_unit(site, base, cpu, statics) };
+    }
+}
+
+/// Copies the static image to the start of a CPU's unit, zeros behind it, and returns the unit.
+///
+/// # Safety
+/// The unit's static region is backed and nobody uses it. The image is no longer than the region.
+unsafe fn fill_unit<P: Machine, A: Addressing>(
+    site: &Site<'_, P, A>,
+    base: Addr,
+    cpu: CpuId,
+    statics: &[u8],
+) -> Addr {
+    let offset = site.addresses.offset(cpu).expect("a possible CPU has a unit");
+    let unit = base.offset(offset);
+    let static_end = site.geometry.regions().statics.end.get();
+    // SAFETY: backed and unused, by the caller's promise.
+    unsafe { site.platform.zero(unit, static_end) };
+    // SAFETY: as above; the image fits.
+    unsafe { site.platform.write(unit, statics) };
+    unit
 }
 
 /// Gives the first chunk's runs back.
@@ -172,7 +196,7 @@ pub(super) unsafe fn give_runs<P: Machine>(platform: &P, boot: &mut BootMemory) 
         }
         let stride = run.unit_pages.get() * platform.page_size();
         for unit in (0..run.nr_units).rev() {
-            // SAFETY: the part of the run that `fill_units` did not give back already.
+            // SAFETY: the part of the run that `fill_runs` did not give back already.
             unsafe { platform.give_run(run.start.offset(unit * stride), *kept) };
         }
     }
@@ -191,7 +215,8 @@ pub(super) unsafe fn give_mapped<P: Machine, A: Addressing>(
     let BootMemory::Mapped { base } = *boot else { return };
     *boot = BootMemory::None;
     let all = Span::new(PageCount::ZERO, site.geometry.pages_per_unit());
-    // SAFETY: populated in `take_pages` for these CPUs, which were all there are.
+    // SAFETY: populated in `take_pages`, or in `attach` before the CPU joined the list, for these
+    // CPUs and no others (A1).
     unsafe { P::Backend::depopulate(site, scratch, base, all, attached.iter()) };
     // SAFETY: made in `take_pages`, depopulated on the line above.
     unsafe { P::Backend::destroy(site, base) };

@@ -79,9 +79,9 @@ pub(super) struct Absent;
 pub(super) enum Spun {
     /// The kernel sent it to its abort handler.
     Aborted,
-    /// The word changed, and it was not aborted.
+    /// The word was as expected in the range, then changed, and the range was not aborted.
     Changed,
-    /// As many rounds as allowed.
+    /// As many rounds as allowed, or the word had changed already.
     Tired,
 }
 

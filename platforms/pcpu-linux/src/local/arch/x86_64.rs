@@ -495,7 +495,8 @@ unsafe impl Sequences for Native {
         }
         match (aborted, left) {
             (1, _) => Spun::Aborted,
-            (_, 0) => Spun::Tired,
+            // What had changed before the range began says nothing.
+            (_, left) if left == 0 || left == rounds => Spun::Tired,
             _ => Spun::Changed,
         }
     }

@@ -1,17 +1,29 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Judges a boot: what the image printed *and* how it ended have to say success.
+//! Judges a boot: what the machine printed *and* how it ended have to say success.
 //!
 //! Either alone can lie. A machine that resets ends QEMU with status 0 and never got to its last
-//! line; an image that printed `PASS` may fault on its way out.
+//! line; one that printed `PASS` may fault on its way out.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::boards::Board;
-use super::boot::{Boot, End};
+use super::{Boot, End};
 
-/// The last line of an image that ended well.
+/// The last line of a machine that ended well.
 pub const PASS: &str = "PASS";
+
+/// What is asked of a boot besides its last line.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The emulator: what it warns of itself is not said by the machine.
+    pub qemu: &'a str,
+    /// Its exit status when all went well.
+    pub success: i32,
+    /// What the console has to show: each is part of some line.
+    pub says: &'a [&'a str],
+    /// What a kernel may say after the last line, on its way out: parts of lines.
+    pub parting: &'a [&'a str],
+}
 
 /// Why a boot is no success.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +36,8 @@ pub enum Fault {
     Status { is: i32, success: i32, last_line: String },
     /// Its status is that of success, its last line is not `PASS`.
     NoPass { last_line: String },
-    /// It lacks a line that the table asks for.
-    Lacks(&'static str),
+    /// It lacks a line that is asked for.
+    Lacks(String),
 }
 
 impl fmt::Display for Fault {
@@ -44,14 +56,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Judges `boot` by what `board` asks for.
-pub fn judge(board: &Board, boot: &Boot) -> Result<(), Fault> {
-    let last_line = last_line(&boot.console, board.qemu);
+/// Judges `boot` by what is asked of it.
+pub fn judge(asked: &Asked<'_>, boot: &Boot) -> Result<(), Fault> {
+    let last_line = asked.last_line(&boot.console);
     match boot.end {
         End::TimedOut(limit) => return Err(Fault::TimedOut { limit, last_line }),
         End::Killed => return Err(Fault::Killed),
-        End::Exited(is) if is != board.success => {
-            return Err(Fault::Status { is, success: board.success, last_line });
+        End::Exited(is) if is != asked.success => {
+            return Err(Fault::Status { is, success: asked.success, last_line });
         }
         End::Exited(_) => {}
     }
@@ -59,35 +71,45 @@ pub fn judge(board: &Board, boot: &Boot) -> Result<(), Fault> {
         return Err(Fault::NoPass { last_line });
     }
     let said = |wanted: &&&str| boot.console.lines().any(|line| line.contains(**wanted));
-    match board.says.iter().find(|wanted| !said(wanted)) {
-        Some(wanted) => Err(Fault::Lacks(wanted)),
+    match asked.says.iter().find(|wanted| !said(wanted)) {
+        Some(wanted) => Err(Fault::Lacks((*wanted).to_owned())),
         None => Ok(()),
     }
 }
 
-/// The last line that is not empty, without blanks around it. What QEMU itself warns of does not
-/// count: the image did not say it.
-fn last_line(console: &str, qemu: &str) -> String {
-    let warning = format!("{qemu}: warning: ");
-    let lines = console.lines().map(str::trim);
-    let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with(&warning));
-    lines.next_back().unwrap_or("(nothing)").to_owned()
+impl Asked<'_> {
+    /// The last line that is not empty, without blanks around it, of those that the machine said
+    /// before its kernel parted.
+    fn last_line(&self, console: &str) -> String {
+        let warning = format!("{}: warning: ", self.qemu);
+        let counts = |line: &&str| {
+            let parts = self.parting.iter().any(|parting| line.contains(parting));
+            !line.is_empty() && !line.starts_with(&warning) && !parts
+        };
+        let last = console.lines().map(str::trim).rfind(counts);
+        last.unwrap_or("(nothing)").to_owned()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::boards::ALL;
     use super::*;
 
-    /// Success is 33 there, so that 0 is not taken for success anywhere.
-    fn board() -> Board {
-        let x86 = ALL.iter().find(|board| board.success == 33).unwrap();
-        Board { says: &["cpus: 4", "leaked: 0"], ..*x86 }
+    /// Success is 33 here, so that 0 is not taken for success anywhere.
+    const ASKED: Asked<'_> = Asked {
+        qemu: "qemu-system-x86_64",
+        success: 33,
+        says: &["cpus: 4", "leaked: 0"],
+        parting: &[],
+    };
+
+    fn verdict_of(asked: &Asked<'_>, console: &str, end: End) -> Result<(), Fault> {
+        let boot = Boot { console: console.to_owned(), end, took: Duration::ZERO };
+        judge(asked, &boot)
     }
 
     fn verdict(console: &str, end: End) -> Result<(), Fault> {
-        let boot = Boot { console: console.to_owned(), end, took: Duration::ZERO };
-        judge(&board(), &boot)
+        verdict_of(&ASKED, console, end)
     }
 
     const GOOD: &str = "board\ncpus: 4\nleaked: 0 pages\nPASS\n\n";
@@ -119,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_may_say_goodbye_and_nothing_else() {
+        let asked = Asked { parting: &["reboot: Power down"], ..ASKED };
+        let parted = format!("{GOOD}[    9.5] reboot: Power down\n");
+        assert_eq!(verdict_of(&asked, &parted, End::Exited(33)), Ok(()));
+        assert!(verdict(&parted, End::Exited(33)).is_err());
+        let oops = format!("{GOOD}[    9.4] Oops\n[    9.5] reboot: Power down\n");
+        let last_line = "[    9.4] Oops".to_owned();
+        assert_eq!(verdict_of(&asked, &oops, End::Exited(33)), Err(Fault::NoPass { last_line }));
+    }
+
+    #[test]
     fn a_silent_image_says_nothing_for_itself() {
         let fault = verdict("", End::Exited(33)).unwrap_err();
         assert_eq!(fault.to_string(), "the last line is not PASS: (nothing)");
@@ -126,7 +159,8 @@ mod tests {
 
     #[test]
     fn every_line_that_is_asked_for_has_to_be_there() {
-        assert_eq!(verdict("cpus: 4\nPASS", End::Exited(33)), Err(Fault::Lacks("leaked: 0")));
+        let fault = verdict("cpus: 4\nPASS", End::Exited(33));
+        assert_eq!(fault, Err(Fault::Lacks("leaked: 0".to_owned())));
     }
 
     #[test]

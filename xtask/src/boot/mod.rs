@@ -1,45 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Boots one image in QEMU, and brings back what it printed and how it ended.
+//! Boots machines in QEMU, and brings back what they printed and how they ended.
 //!
-//! There are two lanes. In the *racing* one every processor of the machine is a thread of its own,
-//! so that processors really meet, each time elsewhere. In the *repeatable* one a single thread
-//! runs all processors by turns and counts instructions instead of time: what fails there
-//! fails there again.
+//! ```text
+//!   qemu ──▶ caller's arguments ──▶ run ──▶ Boot ──▶ verdict::judge ──▶ fault, or none
+//! ```
 //!
-//! An image that hangs is what a bug in start-up code or a lost interrupt looks like, so every
-//! boot has a time limit.
+//! What boots may be an image without an operating system or a whole kernel; here it is a
+//! command. One that hangs is what a bug in start-up code or a lost interrupt looks like, so
+//! every boot has a time limit.
+
+pub mod verdict;
 
 use std::io::{self, Read};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anstream::println;
 use wait_timeout::ChildExt;
 
-use super::boards::Board;
 use crate::site::Result;
 
 /// For all machines. KVM is never wanted: it would run one architecture unlike the others. Without
 /// a network card no machine looks for a boot ROM, which may not be installed.
 const COMMON: &str = "-accel tcg -display none -monitor none -nic none -no-reboot";
 
-/// Bytes that are kept of the beginning, and of the end, of what an image prints.
+/// Bytes that are kept of the beginning, and of the end, of what a machine prints.
 const KEPT: usize = 64 * 1024;
-
-/// How the processors of the machine take turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// All at once.
-    Racing,
-    /// One at a time, after a fixed number of instructions.
-    Repeatable,
-}
 
 /// What came of a boot.
 #[derive(Debug)]
 pub struct Boot {
-    /// What the image and QEMU printed.
+    /// What the machine and QEMU printed.
     pub console: String,
     /// How QEMU ended.
     pub end: End,
@@ -58,48 +50,38 @@ pub enum End {
     TimedOut(Duration),
 }
 
-impl Lane {
-    /// Both, the one that finds more first.
-    pub const ALL: [Lane; 2] = [Lane::Racing, Lane::Repeatable];
-
-    /// What reports call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Lane::Racing => "racing",
-            Lane::Repeatable => "repeatable",
-        }
-    }
-
-    fn arguments(self) -> &'static [&'static str] {
-        match self {
-            Lane::Racing => &[],
-            // An instruction takes 2¹⁰ ns of the machine's clock. A turn ends after a tenth of a
-            // second of it, that is 100,000 instructions; a processor that waits for another
-            // waits a turn, so with short instructions most of a run would be waiting.
-            Lane::Repeatable => &["-icount", "shift=10,sleep=off"],
+impl Boot {
+    /// Prints what the machine printed.
+    pub fn show(&self) {
+        for line in self.console.lines() {
+            println!("    | {line}");
         }
     }
 }
 
-/// Boots `image` on the machine of `board` and waits for its end, at most for `limit`.
+/// A command of the emulator called `program`, without a machine yet.
+pub fn qemu(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.args(COMMON.split(' '));
+    command
+}
+
+/// Runs `command` and waits for its end, at most for `limit`.
 ///
 /// # Errors
-/// QEMU could not be started. How an image ended is no error here.
-pub fn boot(board: &Board, image: &Path, lane: Lane, limit: Duration) -> Result<Boot> {
-    let mut command = Command::new(board.qemu);
-    command.args(COMMON.split(' ')).args(board.machine.split_whitespace());
-    command.args(lane.arguments()).arg("-kernel").arg(image);
-    run(command, limit).map_err(|error| match error.kind() {
+/// The emulator could not be started. How the machine ended is no error here.
+pub fn run(command: Command, limit: Duration) -> Result<Boot> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    run_program(command, limit).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            format!("{} is not installed; `cargo xtask test` offers to install it", board.qemu)
-                .into()
+            format!("{program} is not installed; `cargo xtask test` offers to install it").into()
         }
-        _ => format!("{}: {error}", board.qemu).into(),
+        _ => format!("{program}: {error}").into(),
     })
 }
 
 /// Runs `command` without input, for at most `limit`.
-fn run(mut command: Command, limit: Duration) -> io::Result<Boot> {
+fn run_program(mut command: Command, limit: Duration) -> io::Result<Boot> {
     let (reader, writer) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let started = Instant::now();
@@ -150,7 +132,7 @@ mod tests {
     fn shell(script: &str, limit: Duration) -> Boot {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        run(command, limit).unwrap()
+        run_program(command, limit).unwrap()
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -184,7 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_an_error() {
-        assert!(run(Command::new("qemu-system-of-nowhere"), LONG).is_err());
+    fn a_program_that_is_not_there_is_an_error_that_says_what_to_do() {
+        let error = run(qemu("qemu-system-of-nowhere"), LONG).unwrap_err().to_string();
+        assert!(error.starts_with("qemu-system-of-nowhere is not installed; `cargo xtask test`"));
     }
 }

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Whose copies are there, and how one comes to be: at once where zeros will do, else by the
+//! constructor, when the copy is wanted first.
+#![allow(unsafe_code)]
+
+use core::ptr;
+use std::boxed::Box;
+use std::sync::Arc;
+
+use pcpu_layout::CpuId;
+use pcpu_linux::local::{Index, NotProvided, Provide, Table};
+use pcpu_platform::Addr;
+
+use super::claim::Claim;
+use super::home::Home;
+use super::inside::Inside;
+
+/// Makes a CPU's value.
+pub(super) type Constructor<T> = dyn Fn(CpuId) -> T + Send + Sync;
+
+/// What an area's copies depend on.
+pub(super) struct Owner<T> {
+    pub(super) home: Arc<Home>,
+    /// The address of the area in the unit at offset 0.
+    area: Addr,
+    /// `None`: zeros are a value, and every CPU of the pool has a copy. Not in a `Box`, which would say
+    /// when it is moved that nobody else refers to its content.
+    made: Option<Arc<Made<T>>>,
+}
+
+/// Copies that are constructed one by one.
+struct Made<T> {
+    /// Those that are.
+    table: Table,
+    constructor: Box<Constructor<T>>,
+    /// Who is constructing one.
+    builder: Claim,
+}
+
+impl<T> Owner<T> {
+    /// Of an area whose zeros are values.
+    pub(super) fn zeroed(home: Arc<Home>, area: Addr) -> Self {
+        Self { home, area, made: None }
+    }
+
+    /// Of an area that is constructed copy by copy.
+    pub(super) fn constructed(
+        home: Arc<Home>,
+        area: Addr,
+        constructor: Box<Constructor<T>>,
+    ) -> Self {
+        let made = Made { table: Table::new(), constructor, builder: Claim::default() };
+        Self { home, area, made: Some(Arc::new(made)) }
+    }
+
+    pub(super) fn area(&self) -> Addr {
+        self.area
+    }
+
+    /// The table of copies that are there. It stays where it is as long as the owner lives,
+    /// wherever that is moved to.
+    pub(super) fn table(&self) -> &Table {
+        self.made.as_ref().map_or(&self.home.table, |made| &made.table)
+    }
+
+    /// The copy of `index`, if it is there: initialised, and as long as the owner lives.
+    pub(super) fn copy(&self, index: Index) -> Option<*mut T> {
+        Some(self.in_unit(self.table().get(index)?))
+    }
+
+    /// The copies that are there.
+    pub(super) fn copies(&self) -> impl Iterator<Item = (CpuId, Index, *mut T)> + '_ {
+        self.table()
+            .present()
+            .filter_map(|(index, unit)| Some((self.home.cpu_of(index)?, index, self.in_unit(unit))))
+    }
+
+    /// The copy, unless a thread that a fork left behind was changing it.
+    pub(super) fn whole_copy(&self, index: Index) -> Option<*mut T> {
+        self.copy(index).filter(|_| !self.home.is_lost(index))
+    }
+
+    /// The copies of which that can be said.
+    pub(super) fn whole_copies(&self) -> impl Iterator<Item = (CpuId, Index, *mut T)> + '_ {
+        self.copies().filter(|&(_, index, _)| !self.home.is_lost(index))
+    }
+
+    fn in_unit(&self, unit: usize) -> *mut T {
+        ptr::with_exposed_provenance_mut(self.area.offset(unit).get())
+    }
+
+    /// Returns the copy of an index whose CPU is attached, and constructs it if need be.
+    ///
+    /// # Panics
+    /// When the constructor wants the value that it constructs, or panics itself.
+    pub(super) fn copy_made(&self, index: Index) -> *mut T {
+        if self.copy(index).is_none() {
+            let provided = self.provide(index);
+            assert!(provided.is_ok(), "the constructor of a per-CPU value uses that value");
+        }
+        self.copy(index).expect("provided above")
+    }
+}
+
+impl<T> Provide for Owner<T> {
+    fn provide(&self, index: Index) -> Result<(), NotProvided> {
+        self.home.provide(index)?;
+        match &self.made {
+            None => Ok(()),
+            Some(made) => self.construct(made, index),
+        }
+    }
+}
+
+impl<T> Owner<T> {
+    /// Constructs the copy of an attached CPU, unless it is there.
+    fn construct(&self, made: &Made<T>, index: Index) -> Result<(), NotProvided> {
+        // In the middle of a pool's work, or of this very thing: whoever waits here waits for ever.
+        if Inside::is_entered() || made.builder.is_here() {
+            return Err(NotProvided::Refused);
+        }
+        let _building = made.builder.begin();
+        if made.table.get(index).is_none() {
+            let cpu = self.home.cpu_of(index).ok_or(NotProvided::Refused)?;
+            let unit = self.home.table.get(index).ok_or(NotProvided::Refused)?;
+            // A panic leaves the copy as it was: not there.
+            let value = (made.constructor)(cpu);
+            // A constructor that forks is two, and the child's may have asked for its own value.
+            if made.table.get(index).is_some() {
+                return Ok(());
+            }
+            // SAFETY: the area is as large and aligned as a `T` needs; its copy on this CPU is
+            // backed (H1), and nobody's: it is not in the table, and only who has the claim puts it
+            // there.
+            unsafe { self.in_unit(unit).write(value) };
+            made.table.set(index, unit);
+        }
+        Ok(())
+    }
+}
