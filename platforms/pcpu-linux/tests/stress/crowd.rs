@@ -67,16 +67,17 @@ impl Worker<'_> {
 
     /// A place of the round, where the worker may be disturbed.
     pub fn at(&mut self, place: Place) {
-        match self.disturbance {
+        let disturbance = self.disturbance;
+        match disturbance {
             Disturbance::Delay(at) if at == place => {
                 (0..DELAY).for_each(|round| {
                     std::hint::black_box(round);
                 });
             }
-            Disturbance::Act(act, at, chance) if at == place => {
-                if self.random(100) < u64::from(chance) {
-                    perform(act);
-                }
+            Disturbance::Act(act, at, chance)
+                if at == place && self.random(100) < u64::from(chance) =>
+            {
+                perform(act);
             }
             _ => {}
         }

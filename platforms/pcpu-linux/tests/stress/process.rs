@@ -154,11 +154,11 @@ fn said(aborts: u64) -> String {
 fn watch() {
     loop {
         thread::sleep(Duration::from_secs(1));
-        if let Some((since, what)) = &*NOW.lock().unwrap() {
-            if since.elapsed() > PATIENCE {
-                println!("stress: FAULT: {what}: somebody is stuck");
-                exit(1);
-            }
+        if let Some((since, what)) = &*NOW.lock().unwrap()
+            && since.elapsed() > PATIENCE
+        {
+            println!("stress: FAULT: {what}: somebody is stuck");
+            exit(1);
         }
     }
 }
