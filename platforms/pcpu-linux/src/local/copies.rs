@@ -225,8 +225,8 @@ impl<B: By> Copies<'_, B> {
         add(self, value: W) -> (),
         // SAFETY: this method's contract.
         |field, at| unsafe { Native::add::<W>(field, at, value.to_bits()) },
-        // SAFETY: the same.
         |address| {
+            // SAFETY: the same.
             unsafe { atomics::add(address, value) };
         }
     }

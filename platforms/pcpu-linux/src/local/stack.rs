@@ -148,8 +148,10 @@ unsafe fn append(nr: usize, limit: usize, words: &[usize]) -> usize {
     // SAFETY: the caller's contract.
     let before = unsafe { stack.read() };
     if limit - before >= words.len() {
-        // SAFETY: in the stack's room, which is not that of the words to be put there.
-        unsafe { stack.add(1 + before).copy_from_nonoverlapping(words.as_ptr(), words.len()) };
+        // SAFETY: in the stack's room.
+        let end = unsafe { stack.add(1 + before) };
+        // SAFETY: room for them, which is not where the words are that are to be put there.
+        unsafe { end.copy_from_nonoverlapping(words.as_ptr(), words.len()) };
         // SAFETY: the caller's contract.
         unsafe { stack.write(before + words.len()) };
     }
@@ -168,7 +170,9 @@ unsafe fn take(nr: usize) -> (usize, usize) {
         return (0, 0);
     }
     // SAFETY: the last word lies `before` words on.
-    let value = unsafe { stack.add(before).read() };
+    let last = unsafe { stack.add(before) };
+    // SAFETY: it is there.
+    let value = unsafe { last.read() };
     // SAFETY: the caller's contract.
     unsafe { stack.write(before - 1) };
     (value, before)

@@ -413,7 +413,7 @@ unsafe impl Sequences for Native {
     }
 
     #[inline(never)]
-    unsafe fn spin(at: At, word: *const usize, value: usize, rounds: usize) -> Spun {
+    unsafe fn spin(at: At, word: *const usize, rounds: usize) -> Spun {
         let left: usize;
         let aborted: usize;
         // SAFETY: one asm block, which stores nothing but the descriptor's address.
@@ -421,6 +421,7 @@ unsafe impl Sequences for Native {
             asm!(
                 "mov {aborted}, #1\n",
                 arm!(),
+                "ldr {value}, [{word}]\n",
                 "8: ldr {t}, [{word}]\n",
                 "cmp {t}, {value}\n",
                 "b.ne 9f\n",
@@ -435,7 +436,7 @@ unsafe impl Sequences for Native {
                 aborted = out(reg) aborted,
                 area = in(reg) at.area,
                 word = in(reg) word,
-                value = in(reg) value,
+                value = out(reg) _,
                 left = inout(reg) rounds => left,
                 options(nostack),
             );

@@ -414,7 +414,7 @@ unsafe impl Sequences for Native {
     }
 
     #[inline(never)]
-    unsafe fn spin(at: At, word: *const usize, value: usize, rounds: usize) -> Spun {
+    unsafe fn spin(at: At, word: *const usize, rounds: usize) -> Spun {
         let left: usize;
         let aborted: usize;
         // SAFETY: one asm block, which stores nothing but the descriptor's address.
@@ -422,6 +422,7 @@ unsafe impl Sequences for Native {
             asm!(
                 "li {aborted}, 1\n",
                 arm!(),
+                "ld {value}, 0({word})\n",
                 "8: ld {t}, 0({word})\n",
                 "bne {t}, {value}, 9f\n",
                 "addi {left}, {left}, -1\n",
@@ -435,7 +436,7 @@ unsafe impl Sequences for Native {
                 aborted = out(reg) aborted,
                 area = in(reg) at.area,
                 word = in(reg) word,
-                value = in(reg) value,
+                value = out(reg) _,
                 left = inout(reg) rounds => left,
                 options(nostack),
             );

@@ -465,7 +465,7 @@ unsafe impl Sequences for Native {
     }
 
     #[inline(never)]
-    unsafe fn spin(at: At, word: *const usize, value: usize, rounds: usize) -> Spun {
+    unsafe fn spin(at: At, word: *const usize, rounds: usize) -> Spun {
         let left: usize;
         let aborted: usize;
         // SAFETY: one asm block, which stores nothing but the descriptor's address.
@@ -475,6 +475,7 @@ unsafe impl Sequences for Native {
                 "2: lea {t}, [rip + 3f]\n",
                 "mov qword ptr fs:[{area} + 8], {t}\n",
                 "4:\n",
+                "mov {value}, qword ptr [{word}]\n",
                 "8: cmp qword ptr [{word}], {value}\n",
                 "jne 9f\n",
                 "dec {left}\n",
@@ -487,7 +488,7 @@ unsafe impl Sequences for Native {
                 aborted = out(reg) aborted,
                 area = in(reg) at.area,
                 word = in(reg) word,
-                value = in(reg) value,
+                value = out(reg) _,
                 left = inout(reg) rounds => left,
                 options(nostack),
             );
