@@ -459,3 +459,34 @@ fn a_row_of_structures_counts_without_a_lock() {
     routes.iter_mut().for_each(|(_, routes)| *routes[4].requests.get_mut() = 0);
     assert!(routes.iter().all(|(_, routes)| routes[4].requests.load(Relaxed) == 0));
 }
+
+#[test]
+fn words_on_stacks_come_back_once_each_while_somebody_drains() {
+    const WORDS: usize = if cfg!(miri) { 60 } else { 60_000 };
+    let stack = pcpu::PerCpuStack::new(32).unwrap();
+    let seen = Mutex::new(vec![false; 4 * WORDS]);
+    let note = |word: usize| assert!(!std::mem::replace(&mut seen.lock().unwrap()[word], true));
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let (stack, note) = (&stack, &note);
+            scope.spawn(move || {
+                for word in thread * WORDS..(thread + 1) * WORDS {
+                    while stack.push(word) != Ok(true) {
+                        stack.pop().ok().flatten().into_iter().for_each(note);
+                    }
+                    if word % 1000 == 0 {
+                        stack.cpus().for_each(|cpu| {
+                            let _ = stack.drain(cpu, note).unwrap();
+                        });
+                    }
+                }
+            });
+        }
+    });
+    let cpus: Vec<_> = stack.cpus().collect();
+    cpus.into_iter().for_each(|cpu| stack.drain(cpu, note).unwrap().unwrap());
+    assert_eq!(stack.pop(), Ok(None));
+    assert!(seen.lock().unwrap().iter().all(|&seen| seen));
+    assert_eq!(stack.append(&[1; 33]), Ok(false));
+    assert!(pcpu::PerCpuStack::new(usize::MAX).is_err());
+}
