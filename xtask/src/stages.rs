@@ -3,8 +3,10 @@
 //!
 //! Those that are one Cargo command are here; the others have a file of their own.
 
+use anstream::println;
 use xshell::cmd;
 
+use crate::report::{RED, RESET, YELLOW};
 use crate::site::{Result, Site};
 use crate::{cells, doc_paths, firmware, layers, rseq_vm, symbols, unsafe_files};
 
@@ -27,6 +29,7 @@ pub const ALL: &[Stage] = &[
     Stage { name: CLIPPY, what: "no lint fires, MSRV included", run: clippy },
     Stage { name: "test", what: "every test of every crate on this machine", run: test },
     Stage { name: "stress", what: "sequences, aborted wherever they can be", run: stress },
+    Stage { name: MUSL, what: "a C library that registers no threads", run: musl },
     Stage { name: "doc", what: "the documentation builds without a warning", run: doc },
     Stage { name: NO_STD, what: "the no_std crates build for bare targets", run: no_std },
     Stage { name: OTHERS, what: "pcpu builds for other systems, without a warning", run: others },
@@ -51,6 +54,8 @@ pub const FMT: &str = "fmt";
 pub const CLIPPY: &str = "clippy";
 /// Needs a nightly toolchain with Miri.
 pub const MIRI: &str = "miri";
+/// Needs [`MUSL_TARGET`].
+pub const MUSL: &str = "musl";
 /// Needs [`BARE_TARGETS`].
 pub const NO_STD: &str = "no-std";
 /// Needs [`OTHER_TARGETS`].
@@ -67,6 +72,9 @@ pub const SEED: &str = "seed";
 pub const MUTANTS: &str = "mutants";
 /// Needs the targets, linkers and kernels of its machines, and QEMU.
 pub const RSEQ_VM: &str = "rseq-vm";
+
+/// Programs that bring their C library along, and one that leaves sequences to others.
+pub const MUSL_TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// Machines without an operating system, from microcontrollers to servers: those of the boards,
 /// and some more that the `no_std` crates have to build for.
@@ -105,6 +113,13 @@ pub const OTHER_TARGETS: &[&str] = &[
 const STRESS_TARGETS: &[&str] =
     &["--test", "stress", "--test", "every_instruction", "--test", "local_words"];
 
+/// What the tests of sequences are built with: a delay at points inside of them, and counts.
+const INJECT_FLAGS: &str = "--cfg pcpu_inject";
+
+/// The tests of operations on the own copy.
+const LOCAL_TARGETS: &[&str] =
+    &["--lib", "--test", "local_words", "--test", "local_children", "--test", "stress"];
+
 /// What Miri is told besides the defaults: pointers keep their provenance.
 ///
 /// Isolation is off because proptest looks for its file of old failures.
@@ -114,10 +129,12 @@ const MIRI_FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-disable-isolation";
 /// it, `crates/pcpu-core/tests/miri.rs`. The others are hundreds of checked steps long.
 const MIRI_TARGETS: &[&str] = &["-p", "pcpu-layout", "-p", "pcpu-core", "--lib", "--test", "miri"];
 
-/// What Miri runs where addresses become pointers: statics and pinned code. That is what exposed
-/// provenance is for, and what the flags of the others forbid.
-const MIRI_EXPOSED_TARGETS: &[&str] = &["-p", "pcpu", "--test", "miri"];
-const MIRI_EXPOSED_FLAGS: &str = "-Zmiri-permissive-provenance -Zmiri-disable-isolation";
+/// What Miri runs where addresses become pointers: statics and pinned code, values with a copy on every
+/// CPU. That is what exposed provenance is for, and what the flags of the others forbid. The process's
+/// own pool lives for ever, which Miri would call a leak.
+const MIRI_EXPOSED_TARGETS: &[&str] = &["-p", "pcpu", "--test", "miri", "--test", "per_cpu"];
+const MIRI_EXPOSED_FLAGS: &str =
+    "-Zmiri-permissive-provenance -Zmiri-disable-isolation -Zmiri-ignore-leaks";
 
 /// Which of the first it leaves out: exhaustive arithmetic of a crate that forbids unsafe code,
 /// minutes in an interpreter. Every entry is part of a test's path.
@@ -162,9 +179,6 @@ fn stress(site: &Site) -> Result {
     stress_for(site, "short")
 }
 
-/// What the tests of sequences are built with: a delay at points inside of them, and counts.
-const INJECT_FLAGS: &str = "--cfg pcpu_inject";
-
 /// Runs the tests of operations on the own copy with sequences that wait to be interrupted, each
 /// combination for as long as `form` says. In a folder of its own, since everything is built anew.
 pub fn stress_for(site: &Site, form: &str) -> Result {
@@ -172,6 +186,17 @@ pub fn stress_for(site: &Site, form: &str) -> Result {
     let (words, targets) = (tests.split(' '), STRESS_TARGETS);
     let test = cmd!(site.sh, "cargo {words...} {targets...}");
     Ok(test.env("RUSTFLAGS", INJECT_FLAGS).env("PCPU_STRESS", form).run()?)
+}
+
+/// Runs the tests of operations on the own copy where pcpu registers each thread itself.
+fn musl(site: &Site) -> Result {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        println!("{RED}LEFT OUT{RESET} {YELLOW}musl{RESET}: made for Linux on x86-64");
+        return Ok(());
+    }
+    let test = "test --package pcpu-linux --target";
+    let (words, targets) = (test.split(' '), LOCAL_TARGETS);
+    Ok(cmd!(site.sh, "cargo {words...} {MUSL_TARGET} {targets...}").run()?)
 }
 
 fn doc(site: &Site) -> Result {
@@ -265,6 +290,7 @@ mod tests {
         let known = [
             FMT,
             CLIPPY,
+            MUSL,
             NO_STD,
             OTHERS,
             FIRMWARE_LINT,

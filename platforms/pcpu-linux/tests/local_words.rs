@@ -50,6 +50,7 @@ fn agrees_with_a_model<B: pcpu_linux::local::By, W: Number>() {
                 area.write_all(16, &value_bytes::<W>(value));
             };
             let all = &Everywhere;
+            #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one reason for all")]
             // SAFETY: every copy has an aligned word at offset 16, used by this thread alone.
             unsafe {
                 write(a);
@@ -115,13 +116,12 @@ fn sum_is_exact<B: pcpu_linux::local::By>() {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 for round in 0..EACH {
-                    // SAFETY: every copy is an aligned u64, changed by these operations alone.
-                    unsafe {
-                        if round % 2 == 0 {
-                            copies.add(1_u64, &Everywhere);
-                        } else {
-                            copies.add_return(1_u64, &Everywhere);
-                        }
+                    if round % 2 == 0 {
+                        // SAFETY: every copy is an aligned u64, changed by these operations alone.
+                        unsafe { copies.add(1_u64, &Everywhere) };
+                    } else {
+                        // SAFETY: the same.
+                        unsafe { copies.add_return(1_u64, &Everywhere) };
                     }
                 }
             });

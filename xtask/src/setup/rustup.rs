@@ -7,8 +7,8 @@ use super::{Need, Way};
 use crate::rseq_vm;
 use crate::site::{Result, Site};
 use crate::stages::{
-    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUTANTS, NO_STD, OTHER_TARGETS,
-    OTHERS, RSEQ_VM, SEED, SIZE,
+    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUSL, MUSL_TARGET, MUTANTS, NO_STD,
+    OTHER_TARGETS, OTHERS, RSEQ_VM, SEED, SIZE,
 };
 
 /// What this machine's `rustup` has.
@@ -59,6 +59,13 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
             what: "the standard library of other systems",
             stages: &[OTHERS],
             way: Way::Rustup([&["target", "add"], OTHER_TARGETS].concat()),
+        });
+    }
+    if !has_target(MUSL_TARGET) {
+        needs.push(Need {
+            what: "the standard library over musl",
+            stages: &[MUSL],
+            way: Way::Rustup(vec!["target", "add", MUSL_TARGET]),
         });
     }
     let guests = guest_targets();
@@ -135,7 +142,7 @@ mod tests {
     }
 
     fn all_targets() -> String {
-        [BARE_TARGETS, OTHER_TARGETS, &guest_targets()].concat().join("\n")
+        [BARE_TARGETS, OTHER_TARGETS, &[MUSL_TARGET], &guest_targets()].concat().join("\n")
     }
 
     fn whats(installed: &Installed) -> Vec<&'static str> {
@@ -158,6 +165,7 @@ mod tests {
             "rustfmt and clippy",
             "the standard library of bare targets",
             "the standard library of other systems",
+            "the standard library over musl",
             "the standard library of foreign processors",
             "a nightly toolchain with Miri",
         ];
@@ -169,6 +177,7 @@ mod tests {
         for (missing, what) in [
             (BARE_TARGETS[0], "the standard library of bare targets"),
             (OTHER_TARGETS[3], "the standard library of other systems"),
+            (MUSL_TARGET, "the standard library over musl"),
             (guest_targets()[0], "the standard library of foreign processors"),
         ] {
             let but_one = all_targets().replace(missing, "");

@@ -4,6 +4,7 @@
 //! Used where the number of the CPU may be stale by the time it is used, so that several threads
 //! may be at one copy: in fallback mode, for strays, for nodes. Relaxed, as sequences are.
 #![allow(unsafe_code)]
+#![allow(clippy::useless_conversion, reason = "of one of four widths it is")]
 
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;

@@ -27,7 +27,6 @@ const MOST_AT_ONCE: usize = 512;
 #[derive(Debug)]
 pub struct Stack<'t, B> {
     copies: Copies<'t, B>,
-    table: &'t Table,
     limit: usize,
 }
 
@@ -44,7 +43,7 @@ impl<'t, B: By> Stack<'t, B> {
     /// The area has [`layout(limit)`](Self::layout), is zeroed in every copy, is used for nothing
     /// else, and its provenance is exposed. `table` is used for this area alone.
     pub unsafe fn new(area: Addr, table: &'t Table, limit: usize) -> Self {
-        Self { copies: Copies::new(structure(area), table), table, limit }
+        Self { copies: Copies::new(structure(area), table), limit }
     }
 
     /// Puts a word on the running CPU's stack. Says whether there was room.
@@ -116,7 +115,7 @@ impl<'t, B: By> Stack<'t, B> {
             words.push(value);
         };
         // SAFETY: a stack's copy has a lock before its number of words.
-        let done = unsafe { alone::<B, _>(self.table, index, nr.get(), work) };
+        let done = unsafe { alone::<B, _>(self.copies.table(), index, nr.get(), work) };
         words.into_iter().for_each(&mut each);
         done
     }
@@ -148,8 +147,10 @@ unsafe fn append(nr: usize, limit: usize, words: &[usize]) -> usize {
     // SAFETY: the caller's contract.
     let before = unsafe { stack.read() };
     if limit - before >= words.len() {
-        // SAFETY: in the stack's room, which is not that of the words to be put there.
-        unsafe { stack.add(1 + before).copy_from_nonoverlapping(words.as_ptr(), words.len()) };
+        // SAFETY: in the stack's room.
+        let end = unsafe { stack.add(1 + before) };
+        // SAFETY: room for them, which is not where the words are that are to be put there.
+        unsafe { end.copy_from_nonoverlapping(words.as_ptr(), words.len()) };
         // SAFETY: the caller's contract.
         unsafe { stack.write(before + words.len()) };
     }
@@ -168,7 +169,9 @@ unsafe fn take(nr: usize) -> (usize, usize) {
         return (0, 0);
     }
     // SAFETY: the last word lies `before` words on.
-    let value = unsafe { stack.add(before).read() };
+    let last = unsafe { stack.add(before) };
+    // SAFETY: it is there.
+    let value = unsafe { last.read() };
     // SAFETY: the caller's contract.
     unsafe { stack.write(before - 1) };
     (value, before)

@@ -31,6 +31,9 @@ pub struct Seen {
     pub aborts: usize,
 }
 
+/// What copies are, and what each operation answered.
+type Outcome = (Vec<Vec<u64>>, Vec<[u64; 2]>);
+
 pub struct Trial<'a> {
     pub ground: &'a Ground,
     pub tracee: &'a Tracee,
@@ -140,7 +143,7 @@ impl Trial<'_> {
 
     /// What copies may be, and what the answers are, after the operations of `who` in their order, each
     /// on a copy that may be its.
-    fn outcomes(&self, who: &[u64], cpu: usize) -> Vec<(Vec<Vec<u64>>, Vec<[u64; 2]>)> {
+    fn outcomes(&self, who: &[u64], cpu: usize) -> Vec<Outcome> {
         let mut outcomes = vec![(self.first_states(), Vec::new())];
         for &who in who {
             let each = outcomes.into_iter().flat_map(|(states, answers)| {

@@ -134,8 +134,10 @@ mod by_hand {
     fn end_of_own_memory() -> usize {
         // SAFETY: all zeros are as good as any other attributes.
         let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
+        // SAFETY: every thread has one.
+        let own = unsafe { libc::pthread_self() };
         // SAFETY: the calling thread, and attributes to write to.
-        let got = unsafe { libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) };
+        let got = unsafe { libc::pthread_getattr_np(own, &raw mut attributes) };
         assert_eq!(got, 0);
         let (mut start, mut len) = (ptr::null_mut(), 0);
         // SAFETY: attributes that were got.

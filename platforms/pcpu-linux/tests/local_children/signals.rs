@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use pcpu_linux::local::{ConcurrencyId, Cpu, mode};
 
 use crate::again::{alone, as_it_is, without_libc_s_areas};
+use crate::local_common::storm::Storm;
 use crate::sums::Sum;
 
 static SUM: OnceLock<Sum> = OnceLock::new();
@@ -37,41 +38,6 @@ fn install() {
     action.sa_flags = libc::SA_RESTART;
     // SAFETY: a valid action, whose handler does what handlers may.
     assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, ptr::null_mut()) }, 0);
-}
-
-/// A timer that sends SIGUSR1 to one thread, even in its last moments, every 50 microseconds.
-struct Storm(libc::timer_t);
-
-// SAFETY: a timer is the process's.
-unsafe impl Send for Storm {}
-
-impl Storm {
-    /// One for the calling thread.
-    fn here() -> Self {
-        // SAFETY: all zeros are a valid `sigevent`.
-        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
-        event.sigev_notify = libc::SIGEV_THREAD_ID;
-        event.sigev_signo = libc::SIGUSR1;
-        event.sigev_notify_thread_id = rustix::thread::gettid().as_raw_nonzero().get();
-        let mut timer = ptr::null_mut();
-        let clock = libc::CLOCK_MONOTONIC;
-        // SAFETY: a valid event, and a timer to write to.
-        let made = unsafe { libc::timer_create(clock, &raw mut event, &raw mut timer) };
-        assert_eq!(made, 0, "{}", std::io::Error::last_os_error());
-        let often = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
-        let often = libc::itimerspec { it_interval: often, it_value: often };
-        // SAFETY: the timer that was made.
-        let set = unsafe { libc::timer_settime(timer, 0, &raw const often, ptr::null_mut()) };
-        assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
-        Self(timer)
-    }
-}
-
-impl Drop for Storm {
-    fn drop(&mut self) {
-        // SAFETY: the timer that was made, for the last time.
-        unsafe { libc::timer_delete(self.0) };
-    }
 }
 
 /// How long a thread waits for a signal before it says that this is no storm.

@@ -31,13 +31,12 @@ impl<B> Copy for Adder<'_, B> {}
 impl<B: By> Adder<'_, B> {
     /// Adds 1, in one of two ways.
     pub fn add(self, round: u64) {
-        // SAFETY: every copy is an aligned u64, changed by these operations alone.
-        unsafe {
-            if round.is_multiple_of(2) {
-                self.0.add(1_u64, &Everywhere);
-            } else {
-                self.0.add_return(1_u64, &Everywhere);
-            }
+        if round.is_multiple_of(2) {
+            // SAFETY: every copy is an aligned u64, changed by these operations alone.
+            unsafe { self.0.add(1_u64, &Everywhere) };
+        } else {
+            // SAFETY: the same.
+            unsafe { self.0.add_return(1_u64, &Everywhere) };
         }
     }
 }

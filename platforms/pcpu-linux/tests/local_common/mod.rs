@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(unsafe_code)]
 
+#[cfg(target_os = "linux")]
+pub mod storm;
+
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -60,8 +63,8 @@ impl Area {
         index.get().map_or(nr_indexes(), |number| number as usize) * UNIT
     }
 
-    fn bytes(&self, copy: usize) -> *mut u8 {
-        std::ptr::with_exposed_provenance_mut(self.base + copy * UNIT)
+    fn bytes(&self, copy: usize, offset: usize) -> *mut u8 {
+        std::ptr::with_exposed_provenance_mut(self.base + copy * UNIT + offset)
     }
 
     fn nr_copies(&self) -> usize {
@@ -72,7 +75,7 @@ impl Area {
     pub fn fill(&self, byte: u8) {
         for copy in 0..self.nr_copies() {
             // SAFETY: a copy's bytes; the test is not at work on them.
-            unsafe { self.bytes(copy).write_bytes(byte, self.size) };
+            unsafe { self.bytes(copy, 0).write_bytes(byte, self.size) };
         }
     }
 
@@ -81,7 +84,7 @@ impl Area {
         self.width.store(bytes.len(), Ordering::Relaxed);
         for copy in 0..self.nr_copies() {
             // SAFETY: a copy's bytes; the test is not at work on them.
-            unsafe { self.bytes(copy).add(offset).copy_from(bytes.as_ptr(), bytes.len()) };
+            unsafe { self.bytes(copy, offset).copy_from(bytes.as_ptr(), bytes.len()) };
         }
     }
 
@@ -92,7 +95,7 @@ impl Area {
         let words = (0..self.nr_copies()).map(|copy| {
             let mut bytes = [0; 16];
             // SAFETY: a copy's bytes; the test is not at work on them.
-            unsafe { self.bytes(copy).add(offset).copy_to(bytes.as_mut_ptr(), width) };
+            unsafe { self.bytes(copy, offset).copy_to(bytes.as_mut_ptr(), width) };
             u128::from_le_bytes(bytes)
         });
         let changed: Vec<_> = words.filter(|&word| word != before).collect();
@@ -104,7 +107,7 @@ impl Area {
         for copy in 0..self.nr_copies() {
             for at in (0..self.size).filter(|at| !but.contains(at)) {
                 // SAFETY: a copy's bytes; the test is not at work on them.
-                assert_eq!(unsafe { self.bytes(copy).add(at).read() }, byte, "byte {at}");
+                assert_eq!(unsafe { self.bytes(copy, at).read() }, byte, "byte {at}");
             }
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The threads of one combination: workers, who is disturbed; a closer, in some; a disturber.
+//! The threads of one combination: workers, which are disturbed, and a closer, in some.
 //!
 //! SIGUSR1 does the same kind of work on the same copies, in whatever the worker was doing.
 #![allow(unsafe_code)]
@@ -7,10 +7,10 @@
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
-use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::local_common::storm::Storm;
 use crate::plan::{Act, Disturbance, Place};
 
 /// Threads that work, and one that drains.
@@ -67,16 +67,17 @@ impl Worker<'_> {
 
     /// A place of the round, where the worker may be disturbed.
     pub fn at(&mut self, place: Place) {
-        match self.disturbance {
+        let disturbance = self.disturbance;
+        match disturbance {
             Disturbance::Delay(at) if at == place => {
                 (0..DELAY).for_each(|round| {
                     std::hint::black_box(round);
                 });
             }
-            Disturbance::Act(act, at, chance) if at == place => {
-                if self.random(100) < u64::from(chance) {
-                    perform(act);
-                }
+            Disturbance::Act(act, at, chance)
+                if at == place && self.random(100) < u64::from(chance) =>
+            {
+                perform(act);
             }
             _ => {}
         }
@@ -132,12 +133,10 @@ pub fn let_loose(work: &dyn Work, disturbance: Disturbance, time: Duration) -> O
     // SAFETY: only the lifetime changes, and the handler does not look after `WORK` is null again.
     let mut for_handler: &'static dyn Work = unsafe { std::mem::transmute(work) };
     WORK.store(&raw mut for_handler, Ordering::Release);
-    let (stop, disturbing) = (AtomicBool::new(false), AtomicBool::new(true));
-    let rounds = AtomicU64::new(0);
-    let body = |slot: usize, tell: mpsc::Sender<libc::pthread_t>| {
+    let (stop, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
+    let body = |slot: usize| {
         SLOT.set(slot);
-        // SAFETY: every thread has one.
-        tell.send(unsafe { libc::pthread_self() }).expect("somebody listens");
+        let storm = disturbance.has_signals_from_outside().then(Storm::here);
         let random = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(slot as u64 + 1);
         let pending = Vec::with_capacity(1024);
         let mut worker = Worker { slot, pending, random, disturbance, stop: &stop };
@@ -154,46 +153,19 @@ pub fn let_loose(work: &dyn Work, disturbance: Disturbance, time: Duration) -> O
             done += 1;
         }
         rounds.fetch_add(done, Ordering::Relaxed);
-        while disturbing.load(Ordering::Acquire) {
-            thread::sleep(Duration::from_micros(200));
-        }
+        drop(storm);
         SLOT.set(usize::MAX);
         worker.pending
     };
     let left = thread::scope(|scope| {
         let slots = if work.is_drained() { SLOTS } else { WORKERS };
         let body = &body;
-        let (tell, told) = mpsc::channel();
-        let spawn = |slot| {
-            let tell = tell.clone();
-            scope.spawn(move || body(slot, tell))
-        };
-        let threads: Vec<_> = (0..slots).map(spawn).collect();
-        drop(tell);
-        let ids: Vec<_> = told.iter().take(slots).collect();
-        let end = Instant::now() + time;
-        if disturbance.has_signals_from_outside() {
-            disturb(&ids, end);
-        } else {
-            thread::sleep(time);
-        }
+        let threads: Vec<_> = (0..slots).map(|slot| scope.spawn(move || body(slot))).collect();
+        thread::sleep(time);
         stop.store(true, Ordering::Relaxed);
-        disturbing.store(false, Ordering::Release);
         let ends = threads.into_iter().map(|it| it.join());
         ends.flat_map(|left| left.expect("a worker panicked")).collect()
     });
     WORK.store(ptr::null_mut(), Ordering::Release);
     Outcome { rounds: rounds.into_inner(), left }
-}
-
-/// Sends signals to the threads in turn, which wait for the end of it.
-fn disturb(threads: &[libc::pthread_t], end: Instant) {
-    for &thread in threads.iter().cycle() {
-        if Instant::now() > end {
-            return;
-        }
-        // SAFETY: the thread waits to be told the end, and is not joined before.
-        unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
-        thread::sleep(Duration::from_micros(20));
-    }
 }

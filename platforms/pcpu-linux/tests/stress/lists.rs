@@ -120,10 +120,10 @@ impl<B: By> Work for Lists<'_, B> {
         if self.things.has_stashed(slot) {
             return;
         }
-        if let Ok(Some(thing)) = self.pop() {
-            if self.push(thing).is_err() {
-                self.things.stash(slot, thing);
-            }
+        if let Ok(Some(thing)) = self.pop()
+            && self.push(thing).is_err()
+        {
+            self.things.stash(slot, thing);
         }
     }
 

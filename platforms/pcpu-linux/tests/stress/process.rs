@@ -38,40 +38,66 @@ struct Figures {
     aborts: u64,
 }
 
+/// Takes the arguments of the usual harness, and closes as that does.
 pub fn main() {
     if env::var_os(CHILD).is_some() {
         return work();
     }
-    // As the usual harness would take its arguments.
     let arguments: Vec<_> = env::args().skip(1).collect();
     if arguments.iter().any(|it| it == "--list") {
-        println!("stress: test\n\n1 test, 0 benchmarks");
-        return;
+        return println!("stress: test\n\n1 test, 0 benchmarks");
     }
     let mut filters = arguments.iter().filter(|it| !it.starts_with('-')).peekable();
     if filters.peek().is_some() && !filters.any(|it| "stress".contains(it.as_str())) {
-        return;
+        return close("ok", [0, 0, 1], Instant::now());
     }
     let start = Instant::now();
-    let total = run_again(&[]) + run_again(&[("PCPU_RSEQ", "0")]);
+    match in_both_ways() {
+        Ok(number) => {
+            println!("stress: {number} combinations");
+            close("ok", [1, 0, 0], start);
+        }
+        Err(fault) => {
+            println!("stress: FAULT: {fault}");
+            close("FAILED", [0, 1, 0], start);
+            exit(101);
+        }
+    }
+}
+
+fn close(word: &str, [passed, failed, filtered]: [u32; 3], start: Instant) {
+    let rest = format!("0 ignored; 0 measured; {filtered} filtered out");
+    let time = start.elapsed().as_secs_f64();
+    println!(
+        "\ntest result: {word}. {passed} passed; {failed} failed; {rest}; finished in {time:.2}s\n"
+    );
+}
+
+/// Returns how many combinations were run.
+fn in_both_ways() -> Result<usize, String> {
+    let number = run_again(&[])? + run_again(&[("PCPU_RSEQ", "0")])?;
     let is_full = INJECTS && env::var_os(ONLY).is_none();
     let wanted = if is_full { FULL } else { 1 };
-    assert!(total >= wanted, "{total} combinations of {wanted}");
-    println!("stress: {total} combinations in {} s", start.elapsed().as_secs());
+    if number < wanted {
+        return Err(format!("{number} combinations are fewer than {wanted}"));
+    }
+    Ok(number)
 }
 
 /// Runs this program again to do the work, and returns how many combinations it did.
-fn run_again(variables: &[(&str, &str)]) -> usize {
-    let program = env::current_exe().expect("a program knows where it is");
+fn run_again(variables: &[(&str, &str)]) -> Result<usize, String> {
+    let program = env::current_exe().map_err(|e| e.to_string())?;
     let mut command = Command::new(program);
     command.env_remove("PCPU_RSEQ").env(CHILD, "1").envs(variables.iter().copied());
-    let output = command.stderr(Stdio::inherit()).output().expect("a program can run itself");
+    let output = command.stderr(Stdio::inherit()).output().map_err(|e| e.to_string())?;
     let printed = String::from_utf8_lossy(&output.stdout);
     print!("{printed}");
-    assert!(output.status.success(), "stress failed: {}", output.status);
-    let number =
-        printed.lines().find_map(|line| line.split_once(" combinations,")?.0.rsplit_once(' '));
-    number.and_then(|(_, number)| number.parse().ok()).expect("a process says how much it did")
+    if !output.status.success() {
+        return Err(format!("a process ended with {}", output.status));
+    }
+    let before = printed.lines().find_map(|line| line.split_once(" combinations,"));
+    let number = before.and_then(|(before, _)| before.rsplit_once(' ')?.1.parse().ok());
+    number.ok_or_else(|| "a process did not say how much it did".to_owned())
 }
 
 /// What combination runs, and since when.
@@ -128,11 +154,11 @@ fn said(aborts: u64) -> String {
 fn watch() {
     loop {
         thread::sleep(Duration::from_secs(1));
-        if let Some((since, what)) = &*NOW.lock().unwrap() {
-            if since.elapsed() > PATIENCE {
-                println!("stress: FAULT: {what}: somebody is stuck");
-                exit(1);
-            }
+        if let Some((since, what)) = &*NOW.lock().unwrap()
+            && since.elapsed() > PATIENCE
+        {
+            println!("stress: FAULT: {what}: somebody is stuck");
+            exit(1);
         }
     }
 }

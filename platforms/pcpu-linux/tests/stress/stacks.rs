@@ -103,10 +103,10 @@ impl<B: By> Work for Stacks<'_, B> {
         if self.things.has_stashed(slot) {
             return;
         }
-        if let Ok(Some(thing)) = self.pop() {
-            if !self.put(&[thing], self.way) {
-                self.things.stash(slot, thing);
-            }
+        if let Ok(Some(thing)) = self.pop()
+            && !self.put(&[thing], self.way)
+        {
+            self.things.stash(slot, thing);
         }
     }
 

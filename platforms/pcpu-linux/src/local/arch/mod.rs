@@ -148,7 +148,8 @@ pub(super) unsafe trait Sequences {
         words: &[usize],
     ) -> Result<usize, Absent>;
 
-    /// Reads a word in a range until it is not `value` or `rounds` are over, and does not come
-    /// back to the range when the kernel aborts it. `at.table` and `at.biased` are not looked at.
-    unsafe fn spin(at: At, word: *const usize, value: usize, rounds: usize) -> Spun;
+    /// Reads a word in a range until it is not what it was at the beginning of the range, or `rounds`
+    /// are over, and does not come back to the range when the kernel aborts it. `at.table` and
+    /// `at.biased` are not looked at.
+    unsafe fn spin(at: At, word: *const usize, rounds: usize) -> Spun;
 }

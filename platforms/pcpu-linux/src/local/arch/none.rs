@@ -83,7 +83,7 @@ unsafe impl Sequences for Native {
         Err(Absent)
     }
 
-    unsafe fn spin(_: At, _: *const usize, _: usize, _: usize) -> Spun {
+    unsafe fn spin(_: At, _: *const usize, _: usize) -> Spun {
         Spun::Tired
     }
 }

@@ -122,10 +122,11 @@ macro_rules! answer {
 /// The same sequence for each kind of index.
 macro_rules! by_field {
     ($field:ident, $make:ident, $at:ident, $lines:tt, $($operands:tt)*) => {
-        // SAFETY: one asm block; the method's contract. Memory is written by the committing store,
-        // and by stores that the contract allows.
         match $field {
+            // SAFETY: one asm block; the method's contract. Memory is written by the committing
+            // store, and by stores that the contract allows.
             Field::Cpu => unsafe { $make!(Cpu, $at, $lines, $($operands)*) },
+            // SAFETY: the same.
             Field::ConcurrencyId => unsafe { $make!(ConcurrencyId, $at, $lines, $($operands)*) },
         }
     };
@@ -413,7 +414,7 @@ unsafe impl Sequences for Native {
     }
 
     #[inline(never)]
-    unsafe fn spin(at: At, word: *const usize, value: usize, rounds: usize) -> Spun {
+    unsafe fn spin(at: At, word: *const usize, rounds: usize) -> Spun {
         let left: usize;
         let aborted: usize;
         // SAFETY: one asm block, which stores nothing but the descriptor's address.
@@ -421,6 +422,7 @@ unsafe impl Sequences for Native {
             asm!(
                 "li {aborted}, 1\n",
                 arm!(),
+                "ld {value}, 0({word})\n",
                 "8: ld {t}, 0({word})\n",
                 "bne {t}, {value}, 9f\n",
                 "addi {left}, {left}, -1\n",
@@ -434,7 +436,7 @@ unsafe impl Sequences for Native {
                 aborted = out(reg) aborted,
                 area = in(reg) at.area,
                 word = in(reg) word,
-                value = in(reg) value,
+                value = out(reg) _,
                 left = inout(reg) rounds => left,
                 options(nostack),
             );

@@ -178,10 +178,11 @@ macro_rules! answer {
 /// The same sequence for each kind of index.
 macro_rules! by_field {
     ($field:ident, $make:ident, $at:ident, $lines:tt, $($operands:tt)*) => {
-        // SAFETY: one asm block; the method's contract. Memory is written by the committing store,
-        // and by stores that the contract allows.
         match $field {
+            // SAFETY: one asm block; the method's contract. Memory is written by the committing
+            // store, and by stores that the contract allows.
             Field::Cpu => unsafe { $make!(Cpu, $at, $lines, $($operands)*) },
+            // SAFETY: the same.
             Field::ConcurrencyId => unsafe { $make!(ConcurrencyId, $at, $lines, $($operands)*) },
         }
     };
@@ -464,7 +465,7 @@ unsafe impl Sequences for Native {
     }
 
     #[inline(never)]
-    unsafe fn spin(at: At, word: *const usize, value: usize, rounds: usize) -> Spun {
+    unsafe fn spin(at: At, word: *const usize, rounds: usize) -> Spun {
         let left: usize;
         let aborted: usize;
         // SAFETY: one asm block, which stores nothing but the descriptor's address.
@@ -474,6 +475,7 @@ unsafe impl Sequences for Native {
                 "2: lea {t}, [rip + 3f]\n",
                 "mov qword ptr fs:[{area} + 8], {t}\n",
                 "4:\n",
+                "mov {value}, qword ptr [{word}]\n",
                 "8: cmp qword ptr [{word}], {value}\n",
                 "jne 9f\n",
                 "dec {left}\n",
@@ -486,7 +488,7 @@ unsafe impl Sequences for Native {
                 aborted = out(reg) aborted,
                 area = in(reg) at.area,
                 word = in(reg) word,
-                value = in(reg) value,
+                value = out(reg) _,
                 left = inout(reg) rounds => left,
                 options(nostack),
             );

@@ -11,6 +11,8 @@
 //! ```
 //!
 //! While both are pinned to one CPU, the other thread can write only while this one is preempted.
+//! What counts is a change from what was read in the range itself: between a look at the word and
+//! the range, too, one may be preempted.
 //! Where threads cannot be pinned or made, or the scheduler does not preempt within the time, the
 //! test says nothing, and the kernel is believed.
 
@@ -93,7 +95,7 @@ fn watch(at: At, word: &AtomicUsize, go: &mpsc::Sender<()>) -> Seen {
         return Seen::Nothing;
     }
     loop {
-        let spun = spin(at, word, before);
+        let spun = spin(at, word);
         let now = word.load(Ordering::Relaxed);
         match spun {
             Spun::Changed => return Seen::NoAbort,
@@ -110,7 +112,35 @@ fn watch(at: At, word: &AtomicUsize, go: &mpsc::Sender<()>) -> Seen {
 }
 
 #[allow(unsafe_code)]
-fn spin(at: At, word: &AtomicUsize, value: usize) -> Spun {
+fn spin(at: At, word: &AtomicUsize) -> Spun {
     // SAFETY: the thread is registered with the area that `at` names; the word is borrowed.
-    unsafe { Native::spin(at, word.as_ptr(), value, ROUNDS) }
+    unsafe { Native::spin(at, word.as_ptr(), ROUNDS) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Mode, Registrar, mode};
+    use super::super::{Registered, area, register_this_thread};
+    use super::*;
+
+    /// RS-17. Being preempted beside the range must not look like being preempted in it.
+    #[test]
+    fn a_kernel_that_aborts_is_never_said_not_to() {
+        let Mode::Sequences(sequence) = mode() else { return };
+        let is_registered = match sequence.by {
+            Registrar::Libc => Registered::Yes,
+            Registrar::Pcpu => register_this_thread(),
+        };
+        assert_eq!(is_registered, Registered::Yes);
+        let at = At { area: area::offset(), table: core::ptr::null(), biased: 0 };
+        let mut aborts = 0;
+        for round in 0..300 {
+            match run(at) {
+                Seen::NoAbort => panic!("in round {round}"),
+                Seen::Aborts => aborts += 1,
+                Seen::Nothing => {}
+            }
+        }
+        assert!(aborts > 0, "nothing was ever seen");
+    }
 }
