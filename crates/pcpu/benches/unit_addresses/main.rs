@@ -9,23 +9,41 @@
 //!
 //! The first part adds to one counter, and to sixteen in turn: one counter alone is bound by how soon
 //! a store is seen by the next load, which hides everything else. The second part sums one counter
-//! over units at different distances, which is where colour pays.
+//! over units at different distances, which is where colour pays. Medians over processes: where code and
+//! data come to lie matters, and differs from one to the next.
 //!
 //! The answer is in docs/decisions/0002-unit-addresses.md. `cargo bench -p pcpu --bench
 //! unit_addresses`
 
+#[cfg(target_os = "linux")]
+mod processes;
+#[cfg(target_os = "linux")]
 mod region;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 mod sequences;
+#[cfg(target_os = "linux")]
 mod strides;
+#[cfg(target_os = "linux")]
 mod turns;
 
+/// Asks for one process's figures.
+#[cfg(target_os = "linux")]
+const CHILD: &str = "one-process";
+
+#[cfg(target_os = "linux")]
 fn main() {
-    // Cargo asks benchmarks whether they have tests.
-    if std::env::args().any(|word| word == "--test" || word == "--list") {
-        return;
+    let mut words = std::env::args().skip(1);
+    match words.find(|word| [CHILD, "--test", "--list"].contains(&&**word)).as_deref() {
+        Some(CHILD) => {
+            #[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
+            sequences::compare();
+            strides::compare();
+        }
+        // Cargo asks benchmarks whether they have tests.
+        Some(_) => {}
+        None => processes::run(CHILD),
     }
-    #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
-    sequences::compare();
-    strides::compare();
 }
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}

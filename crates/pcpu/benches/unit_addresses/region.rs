@@ -25,13 +25,32 @@ impl Region {
         Self { start: start.cast(), bytes }
     }
 
+    /// Words at equal distances, one in each unit. One look says that all are in bounds.
+    #[inline]
+    pub fn words(
+        &self,
+        first: usize,
+        stride: usize,
+        nr: usize,
+    ) -> impl Iterator<Item = &AtomicU64> {
+        assert!(stride.is_multiple_of(8), "{stride} bytes are no words");
+        let _ = (self.word(first), self.word(first + stride * (nr - 1)));
+        (0..nr).map(move |unit| {
+            let word = self.start.wrapping_add(first + unit * stride).cast();
+            // SAFETY: between two words that are in bounds, and aligned (above). The rest as in `word`.
+            unsafe { &*word }
+        })
+    }
+
     /// The word so many bytes from the beginning.
     #[inline]
     pub fn word(&self, offset: usize) -> &AtomicU64 {
-        assert!(offset % 8 == 0 && offset <= self.bytes - 8, "{offset} is no word's place");
+        let is_place = offset.is_multiple_of(8) && offset <= self.bytes - 8;
+        assert!(is_place, "{offset} is no word's place");
+        let word = self.start.wrapping_add(offset).cast();
         // SAFETY: in bounds and aligned, for a mapping begins with a page; zeros are a value, and it is
         // changed as an atomic only, or by sequences of this thread, while no reference is in use.
-        unsafe { &*self.start.add(offset).cast() }
+        unsafe { &*word }
     }
 }
 

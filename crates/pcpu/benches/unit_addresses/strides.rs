@@ -25,7 +25,7 @@ pub fn compare() {
     for nr_units in UNITS {
         let contenders = STRIDES.iter().map(|&(name, stride)| -> Contender<'_> {
             // Somewhere in a unit; and there, for reading memory that nobody wrote is another matter.
-            let words = move || (0..nr_units).map(move |unit| region.word(unit * stride + 1024));
+            let words = move || region.words(1024, stride, nr_units);
             words().for_each(|word| word.store(1, Relaxed));
             let sum = move |nr| {
                 for _ in 0..nr {
