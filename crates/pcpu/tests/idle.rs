@@ -78,9 +78,10 @@ fn all_values_live_at_once_have_copies_of_their_own_on_a_late_cpu() {
         let mut values: Vec<_> =
             (0..3000).map(|_| PerCpu::<[AtomicU64; 8]>::zeroed_in(&pool).unwrap()).collect();
         values.iter().for_each(|value| value.this_cpu_item(0).unwrap().add(7));
-        values.retain({
-            let mut odd = false;
-            move |_| std::mem::replace(&mut odd, !odd)
+        let mut number = 0;
+        values.retain(|_| {
+            number += 1;
+            number % 2 == 0
         });
         (pool, values)
     });
