@@ -16,6 +16,11 @@ pub const ALL: &[Stage] = &[
     Stage { name: "stress", what: "sequences, disturbed for a second a combination", run: stress },
     Stage { name: "msrv", what: "the oldest supported Rust builds every crate", run: msrv },
     Stage { name: "seeds", what: "Miri with 16 schedules and layouts", run: seeds },
+    Stage {
+        name: "tsan",
+        what: "no data race in values with copies, without sequences",
+        run: tsan,
+    },
     Stage { name: "fuzz", what: "bytes as traces and as operations", run: fuzz },
 ];
 
@@ -75,6 +80,16 @@ fn stress(site: &Site) -> Result {
 
 fn seeds(site: &Site) -> Result {
     miri_with(site, &["-Zmiri-many-seeds=0..16"])
+}
+
+/// ThreadSanitizer cannot see into a sequence, so the fallback runs, with the standard library built for it.
+fn tsan(site: &Site) -> Result {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let test = cmd!(
+        site.sh,
+        "cargo +nightly test -Zbuild-std --target {target} --target-dir target/tsan -p pcpu --test per_cpu"
+    );
+    Ok(test.env("RUSTFLAGS", "-Zsanitizer=thread --cfg pcpu_no_rseq").run()?)
 }
 
 /// Programs of `fuzz/`, and how long each runs.

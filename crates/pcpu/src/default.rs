@@ -21,9 +21,6 @@ pub type Host = pcpu_linux::Linux;
 #[cfg(not(all(target_os = "linux", not(miri))))]
 pub type Host = pcpu_linux::Portable;
 
-/// A pool of per-CPU memory in this process.
-pub type Pool = Allocator<Host>;
-
 /// Why a pool could not be made. Nothing is kept then.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -47,7 +44,7 @@ pub enum PoolError {
 ///
 /// # Examples
 /// See the [crate's documentation](crate).
-pub fn pool(config: &Config) -> Result<Pool, PoolError> {
+pub fn pool(config: &Config) -> Result<Allocator<Host>, PoolError> {
     let pool = Allocator::new(platform(config)?, config, &[]).map_err(PoolError::Setup)?;
     pool.enable_balance();
     Ok(pool)

@@ -122,8 +122,16 @@ mod per_cpu;
 mod statics;
 
 #[cfg(feature = "std")]
+/// For `#[derive(pcpu::FromZeros)]`: say `#[zerocopy(crate = "pcpu::zerocopy")]` with it.
+#[cfg(feature = "std")]
+pub use zerocopy;
+#[cfg(feature = "std")]
+pub use zerocopy::FromZeros;
+
+#[cfg(feature = "std")]
 pub use per_cpu::{
-    Bits, Field, NewError, Number, PerCpu, PerCpuSlice, Pool, PoolBuilder, Scalar, This,
+    Bits, Field, NewError, Number, PerCpu, PerCpuSlice, PerCpuStack, Pool, PoolAllocator,
+    PoolBuilder, Scalar, This,
 };
 
 pub use local::{Pcpu, Pinned, RegisterError, Registered};
@@ -147,7 +155,8 @@ pub use {pcpu_layout as layout, pcpu_platform as platform};
 pub mod default;
 #[cfg(feature = "std")]
 pub use pcpu_linux::local::{
-    By, ConcurrencyId, Cpu, Mode, Node, Reason, Registrar, Sequence, Tested, mode,
+    Busy, By, ConcurrencyId, Cpu, FenceError, Mode, Node, Reason, Registrar, Sequence, Tested,
+    mode, prepare_unload,
 };
 
 /// The README's programs are compiled and run with the documentation's tests. One has statics.

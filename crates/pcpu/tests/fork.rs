@@ -105,27 +105,27 @@ fn a_fork_in_the_middle_of_others_work_leaves_a_pool_that_works() {
 #[test]
 fn copies_that_a_lost_thread_was_changing_are_not_given_to_the_child() {
     let pool = Pool::builder().build().unwrap();
-    let value = PerCpu::new_in(&pool, RefCell::new(vec![1, 2, 3])).unwrap();
+    // Each knows its CPU.
+    let value = PerCpu::from_fn_in(&pool, |cpu| (cpu, RefCell::new(vec![1, 2, 3]))).unwrap();
     let (inside, is_inside) = mpsc::channel();
     let end = Barrier::new(2);
     let (value, end) = (&value, &end);
     thread::scope(|scope| {
         scope.spawn(move || {
-            value.with(|value| {
+            value.with(|(cpu, value)| {
                 let _borrowed = value.borrow_mut();
-                inside.send(()).unwrap();
+                inside.send(*cpu).unwrap();
                 end.wait();
             });
         });
-        is_inside.recv().unwrap();
-        let lost = value.pool().cpus().next().unwrap();
+        let lost = is_inside.recv().unwrap();
         let well = in_a_child(|| {
             // On any CPU: the lost copy is passed over, by everything.
             for _ in 0..3 {
-                value.with(|value| value.borrow_mut().push(4));
+                value.with(|(_, value)| value.borrow_mut().push(4));
             }
             assert!(value.with_cpu(lost, |_| ()).is_none());
-            value.for_each(|cpu, value| {
+            value.for_each(|cpu, (_, value)| {
                 assert_ne!(cpu, lost);
                 assert!(value.borrow().starts_with(&[1, 2, 3]));
             });

@@ -145,7 +145,7 @@ fn a_constructor_that_uses_its_own_value_panics_and_does_not_hang() {
     );
     *VALUE.lock().unwrap() = Some(Arc::clone(&value));
     let tried = catch_unwind(AssertUnwindSafe(|| value.with(Cell::get)));
-    let message = *tried.unwrap_err().downcast::<&str>().unwrap();
+    let message = *tried.unwrap_err().downcast::<String>().unwrap();
     assert!(message.contains("uses that value"), "{message}");
     VALUE.lock().unwrap_or_else(|poison| poison.into_inner()).take();
 }
@@ -367,4 +367,126 @@ fn what_does_not_fit_is_refused_with_a_reason() {
     assert!(!alive.is_empty(), "{refused}");
     alive.clear();
     PerCpu::<[AtomicU64; 512]>::zeroed_in(&limited).unwrap();
+}
+
+/// Two threads that come to the same pair of values in opposite order do not wait for each other.
+#[test]
+fn constructors_that_use_other_values_do_not_hang() {
+    let pool = Pool::builder().build().unwrap();
+    for _ in 0..if cfg!(miri) { 2 } else { 50 } {
+        let one = Arc::new(PerCpu::from_fn_in(&pool, |_| Cell::new(1)).unwrap());
+        let of_two = Arc::clone(&one);
+        let two = Arc::new(
+            PerCpu::from_fn_in(&pool, move |_| {
+                Cell::new(of_two.with(|one| {
+                    thread::yield_now();
+                    one.get() + 1
+                }))
+            })
+            .unwrap(),
+        );
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| one.with(|_| two.with(|two| assert_eq!(two.get(), 2))));
+                scope.spawn(|| two.with(|two| assert_eq!(two.get(), 2)));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_value_may_be_used_while_its_thread_ends() {
+    struct AtEnd(Arc<PerCpu<Cell<u32>>>);
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            self.0.with(|value| value.set(value.get() + 1));
+        }
+    }
+    thread_local! {
+        static AT_END: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
+    }
+
+    let value = Arc::new(PerCpu::new(Cell::new(0)).unwrap());
+    for _ in 0..3 {
+        let value = Arc::clone(&value);
+        thread::spawn(move || AT_END.set(Some(AtEnd(value)))).join().unwrap();
+    }
+    let mut sum = 0;
+    value.for_each(|_, value| sum += value.get());
+    assert_eq!(sum, 3);
+}
+
+#[test]
+fn all_copies_in_the_middle_of_one_s_own_are_always_refused() {
+    let value = PerCpu::new(Cell::new(0)).unwrap();
+    value.with(|_| {
+        assert!(catch_unwind(AssertUnwindSafe(|| value.for_each(|_, _| ()))).is_err());
+    });
+    value.for_each(|_, value| value.set(1));
+}
+
+#[test]
+fn what_a_thread_has_of_the_running_cpu_may_be_kept_and_sent() {
+    static HITS: std::sync::OnceLock<PerCpu<AtomicU64>> = std::sync::OnceLock::new();
+    struct Worker {
+        hits: pcpu::This<'static, AtomicU64>,
+    }
+    let worker = Worker { hits: HITS.get_or_init(|| PerCpu::zeroed().unwrap()).this_cpu() };
+    thread::scope(|scope| {
+        scope.spawn(|| worker.hits.inc());
+        scope.spawn(|| worker.hits.inc());
+    });
+    assert_eq!(HITS.get().unwrap().sum(), 2);
+}
+
+#[test]
+fn a_row_of_structures_counts_without_a_lock() {
+    #[derive(pcpu::FromZeros)]
+    #[zerocopy(crate = "pcpu::zerocopy")]
+    #[repr(C)]
+    struct Route {
+        requests: AtomicU64,
+        errors: AtomicU32,
+    }
+    let mut routes = PerCpuSlice::<Route>::zeroed(5).unwrap();
+    let requests = pcpu::field!(Route, requests);
+    routes.this_cpu_item_field(4, requests).unwrap().inc();
+    routes.this_cpu_item_field(4, pcpu::field!(Route, errors)).unwrap().add(2);
+    assert!(routes.this_cpu_item_field(5, requests).is_none());
+    let mut errors = 0;
+    routes.for_each(|_, routes| errors += routes[4].errors.load(Relaxed));
+    assert_eq!(errors, 2);
+    routes.iter_mut().for_each(|(_, routes)| *routes[4].requests.get_mut() = 0);
+    assert!(routes.iter().all(|(_, routes)| routes[4].requests.load(Relaxed) == 0));
+}
+
+#[test]
+fn words_on_stacks_come_back_once_each_while_somebody_drains() {
+    const WORDS: usize = if cfg!(miri) { 60 } else { 60_000 };
+    let stack = pcpu::PerCpuStack::new(32).unwrap();
+    let seen = Mutex::new(vec![false; 4 * WORDS]);
+    let note = |word: usize| assert!(!std::mem::replace(&mut seen.lock().unwrap()[word], true));
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let (stack, note) = (&stack, &note);
+            scope.spawn(move || {
+                for word in thread * WORDS..(thread + 1) * WORDS {
+                    while stack.push(word) != Ok(true) {
+                        stack.pop().ok().flatten().into_iter().for_each(note);
+                    }
+                    if word % 1000 == 0 {
+                        stack.cpus().for_each(|cpu| {
+                            let _ = stack.drain(cpu, note).unwrap();
+                        });
+                    }
+                }
+            });
+        }
+    });
+    let cpus: Vec<_> = stack.cpus().collect();
+    cpus.into_iter().for_each(|cpu| stack.drain(cpu, note).unwrap().unwrap());
+    assert_eq!(stack.pop(), Ok(None));
+    assert!(seen.lock().unwrap().iter().all(|&seen| seen));
+    assert_eq!(stack.append(&[1; 33]), Ok(false));
+    assert!(pcpu::PerCpuStack::new(usize::MAX).is_err());
 }

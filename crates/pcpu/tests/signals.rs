@@ -53,10 +53,8 @@ fn storm(body: impl Fn(u64) + Sync) {
     action.sa_sigaction = count as extern "C" fn(libc::c_int) as usize;
     action.sa_flags = libc::SA_RESTART;
     // SAFETY: the handler does operations on scalars and an addition, no more.
-    assert_eq!(
-        unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) },
-        0
-    );
+    let done = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(done, 0);
 
     let stop = AtomicBool::new(false);
     let threads = Mutex::new(Vec::new());
@@ -160,4 +158,35 @@ fn a_handler_may_be_the_first_on_a_cpu() {
         });
         assert_eq!(value.sum(), 3);
     }
+}
+
+#[test]
+fn a_handler_may_come_in_the_midst_of_a_constructor() {
+    static VALUE: OnceLock<PerCpu<AtomicU64>> = OnceLock::new();
+
+    extern "C" fn count_too(_: libc::c_int) {
+        VALUE.get().expect("set before the signal").this_cpu().add(1000);
+    }
+
+    let _one = STORM.lock().unwrap_or_else(|poison| poison.into_inner());
+    // SAFETY: as in `storm`.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = count_too as extern "C" fn(libc::c_int) as usize;
+    // SAFETY: the handler does one operation.
+    unsafe { libc::sigaction(libc::SIGUSR2, &raw const action, std::ptr::null_mut()) };
+    let value = VALUE.get_or_init(|| {
+        PerCpu::from_fn(|cpu| {
+            // The strays' copy is made by the handler, where it may not be interrupted again.
+            if cpu.get() < Pool::global().unwrap().nr_possible() {
+                // SAFETY: a signal to the thread itself, handled before the call returns.
+                unsafe { libc::raise(libc::SIGUSR2) };
+            }
+            AtomicU64::new(5)
+        })
+        .unwrap()
+    });
+    value.this_cpu().add(1);
+    let copies = value.iter().count() as u64;
+    assert!(copies >= 2, "the handler had one of its own");
+    assert_eq!(value.sum(), 5 * copies + 1000 * (copies - 1) + 1);
 }

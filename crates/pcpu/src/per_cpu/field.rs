@@ -59,11 +59,11 @@ impl<S, F> fmt::Debug for Field<S, F> {
 /// ```
 #[macro_export]
 macro_rules! field {
-    ($structure:ty, $field:ident) => {{
+    ($structure:ty, $field:tt) => {{
         // Outside of the unsafe block, so that nothing that needs one gets in.
         let of: fn(&$structure) -> &_ = |structure| &structure.$field;
-        const OFFSET: usize = ::core::mem::offset_of!($structure, $field);
+        let offset = const { ::core::mem::offset_of!($structure, $field) };
         // SAFETY: the field is there in every value, and aligned: a reference to it could be made.
-        unsafe { $crate::Field::new(OFFSET, of) }
+        unsafe { $crate::Field::new(offset, of) }
     }};
 }

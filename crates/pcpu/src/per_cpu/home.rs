@@ -16,18 +16,16 @@
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::boxed::Box;
-use std::cell::RefCell;
 use std::string::String;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::vec::Vec;
 
 use pcpu_core::{AllocError, AttachError, Kept, Request};
 use pcpu_layout::CpuId;
 use pcpu_linux::local::{By, Index, NotProvided, Provide, Table, here};
 use pcpu_platform::Addr;
 
-use super::fork;
-use super::inside::Inside;
+use super::inside::{Changing, Inside};
+use super::{chain, fork};
 use crate::Pcpu;
 use crate::default::{Host, PoolError};
 
@@ -48,11 +46,6 @@ struct Lock {
     lock: Mutex<()>,
     /// In a forked child: a thread that is gone was at these copies.
     lost: AtomicBool,
-}
-
-std::thread_local! {
-    /// The locks that this thread holds: homes by address, and which copy.
-    static HELD: RefCell<Vec<(usize, Index)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Home {
@@ -150,26 +143,49 @@ impl Home {
     /// When the thread has the copies of another index already: two such threads could wait for each
     /// other.
     pub(super) fn on<R>(&self, index: Index, body: impl FnOnce(Index) -> R) -> R {
+        self.refuse_others(Some(index));
+        if self.held() == Some(index) { body(index) } else { self.locked(index, body) }
+    }
+
+    /// # Panics
+    /// When the thread has copies, and not those of `index`.
+    pub(super) fn refuse_others(&self, index: Option<Index>) {
+        let others = self.held().is_some_and(|held| Some(held) != index);
+        assert!(!others, "other CPUs' copies are wanted in the middle of work on one CPU's");
+    }
+
+    /// Runs `body` on the copies of `index`, to construct one of them, where that can be waited for:
+    /// `None` where it cannot. Besides those of its own CPU a thread may have the strays', which whoever
+    /// has does not want any others.
+    pub(super) fn on_to_construct<R>(&self, index: Index, body: impl FnOnce() -> R) -> Option<R> {
+        if Inside::is_entered() || self.is_lost(index) {
+            return None;
+        }
         match self.held() {
-            Some(held) if held == index => body(index),
-            Some(_) => panic!("another CPU's copies are wanted in the middle of work on one's own"),
-            None => self.locked(index, body),
+            Some(_) if chain::is_at(self.key(), index) => Some(body()),
+            Some(_) if index != Index::STRAY => None,
+            _ => Some(self.locked(index, |_| body())),
         }
     }
 
     /// The copies that this thread has for itself.
     pub(super) fn held(&self) -> Option<Index> {
-        let id = self.id();
-        HELD.with_borrow(|held| held.iter().find(|it| it.0 == id).map(|it| it.1))
+        chain::at(self.key())
     }
 
     fn locked<R>(&self, index: Index, body: impl FnOnce(Index) -> R) -> R {
+        // While the lock changes hands, a handler is to keep away from locks.
+        let changing = Changing::begin();
         // What it guards is not its own: a panic of somebody's body is no matter.
-        let guard = self.lock_of(index).lock.lock();
-        let _lock = guard.unwrap_or_else(PoisonError::into_inner);
-        HELD.with_borrow_mut(|held| held.push((self.id(), index)));
-        let _release = Release { id: self.id() };
-        body(index)
+        let _lock = self.lock_of(index).lock.lock().unwrap_or_else(PoisonError::into_inner);
+        chain::within(self.key(), index, || {
+            let _changed = changing.pause();
+            body(index)
+        })
+    }
+
+    fn key(&self) -> usize {
+        core::ptr::from_ref(self).addr()
     }
 
     fn lock_of(&self, index: Index) -> &Lock {
@@ -184,28 +200,15 @@ impl Home {
 
     /// In a child that has just been forked: what is locked now, and not by this thread, stays so.
     pub(super) fn mark_lost(&self) {
-        let held = self.held();
-        for (index, _) in self.table.present().filter(|&(index, _)| Some(index) != held) {
+        for (index, _) in self.table.present() {
+            if chain::is_at(self.key(), index) {
+                continue;
+            }
             let lock = self.lock_of(index);
             if matches!(lock.lock.try_lock(), Err(TryLockError::WouldBlock)) {
                 lock.lost.store(true, Ordering::Relaxed);
             }
         }
-    }
-
-    fn id(&self) -> usize {
-        core::ptr::from_ref(self).addr()
-    }
-}
-
-/// Notes, when dropped, that the thread is not at the copies any more; after a panic too.
-struct Release {
-    id: usize,
-}
-
-impl Drop for Release {
-    fn drop(&mut self) {
-        HELD.with_borrow_mut(|held| held.retain(|it| it.0 != self.id));
     }
 }
 

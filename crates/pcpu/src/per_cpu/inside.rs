@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whether the calling thread is in the middle of a pool's slow work: making or freeing areas,
-//! attaching a CPU. A signal handler that finds it so must wait for no lock of a pool.
+//! attaching a CPU; or of taking a lock of a copy, or giving it back. A signal handler that finds it so
+//! must wait for no lock of a pool.
 
 use core::cell::Cell;
+use core::marker::PhantomData;
 
 use super::fork::{self, AtWork};
 
@@ -15,9 +17,11 @@ pub(super) struct Inside(Option<AtWork>);
 
 impl Inside {
     pub(super) fn enter() -> Self {
-        let work = (DEPTH.get() == 0).then(fork::work);
-        DEPTH.set(DEPTH.get() + 1);
-        Self(work)
+        // First the depth: a handler that comes in between must not wait for a fork that waits for
+        // what it has interrupted.
+        let depth = DEPTH.get();
+        DEPTH.set(depth + 1);
+        Self((depth == 0).then(fork::work))
     }
 
     /// Whether this code has interrupted such work, or is called by it.
@@ -28,8 +32,37 @@ impl Inside {
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        // Before the lock: a handler that runs in between is not inside, and may take it again.
-        DEPTH.set(DEPTH.get() - 1);
         drop(self.0.take());
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// While it lives, and is not paused, a lock of a copy is being taken or given back.
+pub(super) struct Changing(());
+
+/// While it lives, the lock is the thread's.
+pub(super) struct Paused<'a>(PhantomData<&'a Changing>);
+
+impl Changing {
+    pub(super) fn begin() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self(())
+    }
+
+    pub(super) fn pause(&self) -> Paused<'_> {
+        DEPTH.set(DEPTH.get() - 1);
+        Paused(PhantomData)
+    }
+}
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() + 1);
+    }
+}
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
     }
 }

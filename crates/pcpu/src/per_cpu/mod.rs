@@ -11,7 +11,7 @@
 //!      Pool    the handle of that
 //! ```
 
-mod claim;
+mod chain;
 mod error;
 mod field;
 mod fork;
@@ -21,14 +21,16 @@ mod owner;
 mod pool;
 mod scalar;
 mod slice;
+mod stack;
 mod statics;
 mod this;
 mod value;
 
 pub use error::NewError;
 pub use field::Field;
-pub use pool::{Pool, PoolBuilder};
+pub use pool::{Pool, PoolAllocator, PoolBuilder};
 pub use scalar::{Bits, Number, Scalar};
 pub use slice::PerCpuSlice;
+pub use stack::PerCpuStack;
 pub use this::This;
 pub use value::PerCpu;

@@ -11,9 +11,8 @@ use pcpu_layout::CpuId;
 use pcpu_linux::local::{Index, NotProvided, Provide, Table};
 use pcpu_platform::Addr;
 
-use super::claim::Claim;
+use super::chain;
 use super::home::Home;
-use super::inside::Inside;
 
 /// Makes a CPU's value.
 pub(super) type Constructor<T> = dyn Fn(CpuId) -> T + Send + Sync;
@@ -33,8 +32,6 @@ struct Made<T> {
     /// Those that are.
     table: Table,
     constructor: Box<Constructor<T>>,
-    /// Who is constructing one.
-    builder: Claim,
 }
 
 impl<T> Owner<T> {
@@ -49,7 +46,7 @@ impl<T> Owner<T> {
         area: Addr,
         constructor: Box<Constructor<T>>,
     ) -> Self {
-        let made = Made { table: Table::new(), constructor, builder: Claim::default() };
+        let made = Made { table: Table::new(), constructor };
         Self { home, area, made: Some(Arc::new(made)) }
     }
 
@@ -96,7 +93,7 @@ impl<T> Owner<T> {
     pub(super) fn copy_made(&self, index: Index) -> *mut T {
         if self.copy(index).is_none() {
             let provided = self.provide(index);
-            assert!(provided.is_ok(), "the constructor of a per-CPU value uses that value");
+            assert!(provided.is_ok(), "{}", OWN_USE);
         }
         self.copy(index).expect("provided above")
     }
@@ -113,28 +110,32 @@ impl<T> Provide for Owner<T> {
 }
 
 impl<T> Owner<T> {
-    /// Constructs the copy of an attached CPU, unless it is there.
+    /// Constructs the copy of an attached CPU, unless it is there. Under the lock of that CPU's copies,
+    /// as everything that is done to a whole copy: so one at a time, and in one order.
     fn construct(&self, made: &Made<T>, index: Index) -> Result<(), NotProvided> {
-        // In the middle of a pool's work, or of this very thing: whoever waits here waits for ever.
-        if Inside::is_entered() || made.builder.is_here() {
+        let key = ptr::from_ref(made).addr();
+        if chain::is_at(key, index) {
+            // By `this_cpu`, there is another copy to go to. Not for ever.
+            assert!(index != Index::STRAY, "{}", OWN_USE);
             return Err(NotProvided::Refused);
         }
-        let _building = made.builder.begin();
-        if made.table.get(index).is_none() {
-            let cpu = self.home.cpu_of(index).ok_or(NotProvided::Refused)?;
-            let unit = self.home.table.get(index).ok_or(NotProvided::Refused)?;
-            // A panic leaves the copy as it was: not there.
-            let value = (made.constructor)(cpu);
-            // A constructor that forks is two, and the child's may have asked for its own value.
+        let (cpu, unit) = (self.home.cpu_of(index), self.home.table.get(index));
+        let (Some(cpu), Some(unit)) = (cpu, unit) else { return Err(NotProvided::Refused) };
+        let done = self.home.on_to_construct(index, || {
             if made.table.get(index).is_some() {
-                return Ok(());
+                return;
             }
+            // A panic leaves the copy as it was: not there.
+            let value = chain::within(key, index, || (made.constructor)(cpu));
             // SAFETY: the area is as large and aligned as a `T` needs; its copy on this CPU is
-            // backed (H1), and nobody's: it is not in the table, and only who has the claim puts it
-            // there.
+            // backed (H1), and nobody's: it is not in the table, and only who has its lock, and is not
+            // constructing it already, puts it there.
             unsafe { self.in_unit(unit).write(value) };
             made.table.set(index, unit);
-        }
-        Ok(())
+        });
+        done.ok_or(NotProvided::Refused)
     }
 }
+
+/// What a constructor did.
+const OWN_USE: &str = "the constructor of a per-CPU value uses that value";

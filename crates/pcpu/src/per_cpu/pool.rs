@@ -3,6 +3,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::ops::Deref;
 use std::string::String;
 use std::sync::{Arc, OnceLock};
 
@@ -11,6 +12,7 @@ use pcpu_layout::CpuId;
 use pcpu_linux::local::{By, ConcurrencyId, Copies, Cpu, Index, Node, here};
 
 use super::home::Home;
+use super::inside::Inside;
 use crate::default::{self, Host, PoolError};
 use crate::{Image, Pcpu};
 
@@ -122,14 +124,37 @@ impl<B: By> Pool<B> {
     /// # Context
     /// May sleep.
     pub fn trim(&self) {
-        let _inside = super::inside::Inside::enter();
-        self.home.pcpu.trim();
+        self.allocator().trim();
     }
 
-    /// Returns the allocator underneath, for statistics, checks, and areas reached by address. Do not
+    /// Lends the allocator underneath, for statistics, checks, and areas reached by address. Do not
     /// attach CPUs there.
-    pub fn allocator(&self) -> &Pcpu<Host> {
-        &self.home.pcpu
+    ///
+    /// Meanwhile no other thread of the process can fork, and signal handlers on this one keep away from
+    /// the pool's locks; so use it for one call, and let it go.
+    pub fn allocator(&self) -> PoolAllocator<'_> {
+        PoolAllocator { inside: Inside::enter(), pcpu: &self.home.pcpu }
+    }
+}
+
+/// The allocator of a [`Pool`], lent by [`Pool::allocator`].
+pub struct PoolAllocator<'a> {
+    #[expect(dead_code, reason = "kept for what it does while it lives")]
+    inside: Inside,
+    pcpu: &'a Pcpu<Host>,
+}
+
+impl Deref for PoolAllocator<'_> {
+    type Target = Pcpu<Host>;
+
+    fn deref(&self) -> &Pcpu<Host> {
+        self.pcpu
+    }
+}
+
+impl fmt::Debug for PoolAllocator<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pcpu.fmt(f)
     }
 }
 

@@ -13,6 +13,7 @@ use pcpu_linux::local::{By, Copies, Cpu, Table};
 use zerocopy::FromZeros;
 
 use super::error::NewError;
+use super::field::Field;
 use super::home::{Area, Home};
 use super::owner::Owner;
 use super::pool::Pool;
@@ -133,6 +134,27 @@ impl<T: Send, B: By> PerCpuSlice<T, B> {
         })
     }
 
+    /// Runs `body` on every slice there is, one after the other, as [`PerCpu::for_each`] does.
+    ///
+    /// # Panics
+    /// As that one.
+    pub fn for_each(&self, mut body: impl FnMut(CpuId, &[T])) {
+        self.owner.home.refuse_others(None);
+        for (cpu, index, copy) in self.owner.whole_copies() {
+            // SAFETY: as in `PerCpu::with`; so many elements.
+            let slice = unsafe { slice::from_raw_parts(copy, self.len) };
+            self.owner.home.on(index, |_| body(cpu, slice));
+        }
+    }
+
+    /// Lists the slices there are, to change in place.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (CpuId, &mut [T])> {
+        self.owner.whole_copies().map(|(cpu, _, copy)| {
+            // SAFETY: as in `PerCpu::iter_mut`; so many elements.
+            (cpu, unsafe { slice::from_raw_parts_mut(copy, self.len) })
+        })
+    }
+
     /// Returns a CPU's slice, which that CPU uses at the same time. `None` if it has none yet.
     pub fn get(&self, cpu: CpuId) -> Option<&[T]>
     where
@@ -160,12 +182,31 @@ impl<T: Send, B: By> PerCpuSlice<T, B> {
     where
         T: Scalar,
     {
-        if item >= self.len {
-            return None;
-        }
-        let copies = self.copies.shifted(item * size_of::<T>());
-        // SAFETY (T1): an aligned, initialised element of every copy, as long as `self`.
-        Some(unsafe { This::new(copies, &self.owner) })
+        // SAFETY: an element begins there.
+        (item < self.len).then(|| unsafe { self.this_cpu_at(item * size_of::<T>()) })
+    }
+
+    /// Returns a field of an element of the running CPU's slice, named by [`field!`](crate::field!); `None`
+    /// if there are not so many elements.
+    #[inline]
+    pub fn this_cpu_item_field<F: Scalar>(
+        &self,
+        item: usize,
+        field: Field<T, F>,
+    ) -> Option<This<'_, F, B>> {
+        let offset = item.checked_mul(size_of::<T>())?.checked_add(field.offset())?;
+        // SAFETY: every `T` has an aligned `F` there (`Field::new`), and so has the element.
+        (item < self.len).then(|| unsafe { self.this_cpu_at(offset) })
+    }
+
+    /// Returns what lies `offset` bytes from the beginning of the running CPU's slice.
+    ///
+    /// # Safety
+    /// Every slice has an aligned `F` there.
+    #[inline]
+    unsafe fn this_cpu_at<F: Scalar>(&self, offset: usize) -> This<'_, F, B> {
+        // SAFETY: T1: an aligned, initialised scalar in every copy, as long as `self`.
+        unsafe { This::new(self.copies.shifted(offset), &self.owner) }
     }
 
     /// Returns the sum of an element over all CPUs, wrapping.

@@ -39,7 +39,7 @@ where
         let pool = global();
         let area = pool.home.pcpu.area_of::<K>().expect("a static of this object");
         let copies = Copies::new(area, &pool.home.table);
-        // SAFETY (T1): the copies of a static are initialised before their CPU is in the table, live
+        // SAFETY: T1: the copies of a static are initialised before their CPU is in the table, live
         // as long as the pool, which is for ever, and are lent as shared references alone.
         unsafe { This::new(copies, &*pool.home) }
     }

@@ -25,7 +25,7 @@ use super::scalar::{Bits, Number, Scalar};
 /// [`PerCpu`](crate::PerCpu).
 pub struct This<'a, S, B = Cpu> {
     copies: Copies<'a, B>,
-    provide: &'a dyn Provide,
+    provide: &'a (dyn Provide + Sync),
     scalar: PhantomData<fn() -> S>,
 }
 
@@ -47,7 +47,7 @@ impl<'a, S: Scalar, B: By> This<'a, S, B> {
     /// # Safety
     /// T1.
     #[inline]
-    pub(super) unsafe fn new(copies: Copies<'a, B>, provide: &'a dyn Provide) -> Self {
+    pub(super) unsafe fn new(copies: Copies<'a, B>, provide: &'a (dyn Provide + Sync)) -> Self {
         Self { copies, provide, scalar: PhantomData }
     }
 

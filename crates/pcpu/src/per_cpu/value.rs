@@ -206,7 +206,9 @@ impl<T: Send, B: By> PerCpu<T, B> {
     /// reference, and values that change through `Cell`, `RefCell` or atomics.
     ///
     /// # Context
-    /// Waits for whoever is at this CPU's copies. `body` should be short.
+    /// Waits for whoever is at this CPU's copies. `body` should be short. Nested on values of *different*
+    /// pools it takes their locks one after the other, in the order in which it is nested: two threads
+    /// that nest in opposite orders can wait for each other.
     ///
     /// After `fork` the child has no threads but one, and what others were in the middle of stays as it
     /// was: `with` takes another CPU's copies there, for good.
@@ -229,7 +231,9 @@ impl<T: Send, B: By> PerCpu<T, B> {
     /// In the middle of [`with`](Self::with) or the like on another CPU's copies of this pool: two
     /// threads that do so could wait for each other.
     pub fn with_cpu<R>(&self, cpu: CpuId, body: impl FnOnce(&T) -> R) -> Option<R> {
-        let index = self.owner.home.index_of(cpu)?;
+        let index = self.owner.home.index_of(cpu);
+        self.owner.home.refuse_others(index);
+        let index = index?;
         let copy = self.owner.whole_copy(index)?;
         // SAFETY: as in `with`.
         Some(self.owner.home.on(index, |_| body(unsafe { &*copy })))
@@ -238,8 +242,9 @@ impl<T: Send, B: By> PerCpu<T, B> {
     /// Runs `body` on every copy there is, one after the other, each as [`with`](Self::with) does.
     ///
     /// # Panics
-    /// As for [`with_cpu`](Self::with_cpu).
+    /// In the middle of [`with`](Self::with) or the like on copies of this pool, whichever.
     pub fn for_each(&self, mut body: impl FnMut(CpuId, &T)) {
+        self.owner.home.refuse_others(None);
         for (cpu, index, copy) in self.owner.whole_copies() {
             // SAFETY: as in `with`.
             self.owner.home.on(index, |_| body(cpu, unsafe { &*copy }));
@@ -247,6 +252,10 @@ impl<T: Send, B: By> PerCpu<T, B> {
     }
 
     /// Returns a CPU's copy, which that CPU uses at the same time. `None` if it has none yet.
+    ///
+    /// To be read. What is changed through it, by `fetch_add` say, while the CPU changes it by
+    /// [`this_cpu`](Self::this_cpu) operations may be lost: those are plain loads and stores, atomic only on
+    /// their own CPU.
     pub fn get(&self, cpu: CpuId) -> Option<&T>
     where
         T: Sync,
@@ -257,7 +266,8 @@ impl<T: Send, B: By> PerCpu<T, B> {
         Some(unsafe { &*copy })
     }
 
-    /// Lists the copies there are, with their CPUs; see [`Pool::cpus`] for their order.
+    /// Lists the copies there are, with their CPUs; see [`Pool::cpus`] for their order. To be read, as
+    /// [`get`](Self::get) says.
     pub fn iter(&self) -> impl Iterator<Item = (CpuId, &T)>
     where
         T: Sync,
@@ -304,7 +314,7 @@ impl<T: Send, B: By> PerCpu<T, B> {
     where
         T: Scalar,
     {
-        // SAFETY (T1): copies in the owner's table are initialised `T`s as long as `self`, and shared
+        // SAFETY: T1: copies in the owner's table are initialised `T`s as long as `self`, and shared
         // references are all that is given of them.
         unsafe { This::new(self.copies, &self.owner) }
     }
@@ -322,7 +332,7 @@ impl<T: Send, B: By> PerCpu<T, B> {
     /// Every `T` has an aligned `F` there.
     #[inline]
     pub(super) unsafe fn this_cpu_at<F: Scalar>(&self, offset: usize) -> This<'_, F, B> {
-        // SAFETY (T1): as in `this_cpu`, and the caller's contract. That others may have a `&T` under
+        // SAFETY: T1: as in `this_cpu`, and the caller's contract. That others may have a `&T` under
         // the lock is no matter: an atomic is changed atomically. A `T` that is not `Sync` does not
         // make its parts less so: `F: Scalar` is `Sync`.
         unsafe { This::new(self.copies.shifted(offset), &self.owner) }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use core::marker::PhantomData;
+use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pcpu_layout::IndexBy;
@@ -67,7 +68,7 @@ impl<'t, B: By> Copies<'t, B> {
     /// Names the copies of the area at `area`, in the units of `table`.
     #[inline]
     pub fn new(area: Addr, table: &'t Table) -> Self {
-        let (biased, origin) = (area.get() | PRESENT, core::ptr::from_ref(table.origin()));
+        let (biased, origin) = (area.get() | PRESENT, ptr::from_ref(table.origin()));
         Self { biased, origin, table, borrow: PhantomData, by: PhantomData }
     }
 
@@ -81,6 +82,14 @@ impl<'t, B: By> Copies<'t, B> {
     #[must_use]
     pub fn shifted(self, bytes: usize) -> Self {
         Self { biased: self.biased + bytes, ..self }
+    }
+
+    /// # Safety
+    /// Both are those of copies that are there as long as `'t`.
+    unsafe fn from_parts(biased: usize, table: *const Table) -> Self {
+        // SAFETY: the caller's contract.
+        let origin = ptr::from_ref(unsafe { &*table }.origin());
+        Self { biased, origin, table, borrow: PhantomData, by: PhantomData }
     }
 
     /// Returns the address of a copy that is there.
@@ -139,8 +148,6 @@ impl<'t, B: By> Copies<'t, B> {
     }
 
     /// The same, and waits while somebody has the copy for himself.
-    #[cold]
-    #[inline(never)]
     fn word_otherwise<R>(
         self,
         provide: &dyn Provide,
@@ -192,10 +199,30 @@ macro_rules! operation {
         /// operations of this module by the same kind of index, or where these are kept out.
         #[inline(always)]
         pub unsafe fn $name<W: Word>($self, $($argument: $type,)* provide: &dyn Provide) -> $result {
-            let (sequence, atomic) = ($sequence, $atomic);
-            match $self.attempt(&sequence) {
+            /// Takes everything by value: for a reference, what it refers to would have to be in
+            /// memory before the sequence, each time.
+            ///
+            /// # Safety
+            /// The operation's own; `table` is that of its copies.
+            #[cold]
+            #[inline(never)]
+            unsafe fn otherwise<B: By, W: Word>(
+                biased: usize,
+                table: *const Table,
+                provide: &dyn Provide,
+                $($argument: $type,)*
+            ) -> $result {
+                // SAFETY: of live copies.
+                let copies = unsafe { Copies::<B>::from_parts(biased, table) };
+                copies.word_otherwise(provide, $sequence, $atomic)
+            }
+
+            match $self.attempt($sequence) {
                 Ok(done) => done,
-                Err(Absent) => $self.word_otherwise(provide, sequence, atomic),
+                Err(Absent) => {
+                    // SAFETY: this method's contract.
+                    unsafe { otherwise::<B, W>($self.biased, $self.table, provide, $($argument),*) }
+                }
             }
         }
     };

@@ -22,7 +22,6 @@ use super::way::Provide;
 #[derive(Debug)]
 pub struct List<'t, B> {
     copies: Copies<'t, B>,
-    table: &'t Table,
     link: usize,
 }
 
@@ -39,7 +38,7 @@ impl<'t, B: By> List<'t, B> {
     ///   its provenance is exposed. `table` is used for this area alone.
     /// - A node that was ever on a list stays readable, at `link`, as long as the lists are used.
     pub unsafe fn new(area: Addr, table: &'t Table, link: usize) -> Self {
-        Self { copies: Copies::new(structure(area), table), table, link }
+        Self { copies: Copies::new(structure(area), table), link }
     }
 
     /// Puts a node on the running CPU's list.
@@ -130,7 +129,7 @@ impl<'t, B: By> List<'t, B> {
             (first != 0).then_some(first)
         };
         // SAFETY: a list's copy has a lock before its head.
-        unsafe { alone::<B, _>(self.table, index, head.get(), work) }
+        unsafe { alone::<B, _>(self.copies.table(), index, head.get(), work) }
     }
 }
 

@@ -27,7 +27,6 @@ const MOST_AT_ONCE: usize = 512;
 #[derive(Debug)]
 pub struct Stack<'t, B> {
     copies: Copies<'t, B>,
-    table: &'t Table,
     limit: usize,
 }
 
@@ -44,7 +43,7 @@ impl<'t, B: By> Stack<'t, B> {
     /// The area has [`layout(limit)`](Self::layout), is zeroed in every copy, is used for nothing
     /// else, and its provenance is exposed. `table` is used for this area alone.
     pub unsafe fn new(area: Addr, table: &'t Table, limit: usize) -> Self {
-        Self { copies: Copies::new(structure(area), table), table, limit }
+        Self { copies: Copies::new(structure(area), table), limit }
     }
 
     /// Puts a word on the running CPU's stack. Says whether there was room.
@@ -116,7 +115,7 @@ impl<'t, B: By> Stack<'t, B> {
             words.push(value);
         };
         // SAFETY: a stack's copy has a lock before its number of words.
-        let done = unsafe { alone::<B, _>(self.table, index, nr.get(), work) };
+        let done = unsafe { alone::<B, _>(self.copies.table(), index, nr.get(), work) };
         words.into_iter().for_each(&mut each);
         done
     }
