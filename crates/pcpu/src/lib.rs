@@ -155,7 +155,8 @@ pub use {pcpu_layout as layout, pcpu_platform as platform};
 pub mod default;
 #[cfg(feature = "std")]
 pub use pcpu_linux::local::{
-    Busy, By, ConcurrencyId, Cpu, FenceError, Mode, Node, Reason, Registrar, Sequence, Tested, mode,
+    Busy, By, ConcurrencyId, Cpu, FenceError, Mode, Node, Reason, Registrar, Sequence, Tested,
+    mode, prepare_unload,
 };
 
 /// The README's programs are compiled and run with the documentation's tests. One has statics.

@@ -53,10 +53,8 @@ fn storm(body: impl Fn(u64) + Sync) {
     action.sa_sigaction = count as extern "C" fn(libc::c_int) as usize;
     action.sa_flags = libc::SA_RESTART;
     // SAFETY: the handler does operations on scalars and an addition, no more.
-    assert_eq!(
-        unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) },
-        0
-    );
+    let done = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(done, 0);
 
     let stop = AtomicBool::new(false);
     let threads = Mutex::new(Vec::new());

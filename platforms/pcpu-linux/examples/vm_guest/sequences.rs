@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Restartable sequences of this processor, on this kernel.
 #![allow(unsafe_code)]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "one line a result, all on one word")]
 
 use std::cell::Cell;
 use std::collections::HashSet;

@@ -13,6 +13,7 @@ mod again;
 mod area;
 mod clones;
 mod filters;
+mod last_moments;
 mod moves;
 mod registration;
 mod signals;
