@@ -22,6 +22,7 @@ mod boot;
 mod cells;
 mod doc_paths;
 mod firmware;
+mod instructions;
 mod layers;
 mod nightly;
 mod reference;
@@ -67,6 +68,8 @@ enum Task {
     Firmware(firmware::Options),
     /// Boot Linux on foreign processors in QEMU, and check restartable sequences there
     RseqVm(rseq_vm::Options),
+    /// Compare the assembly of operations on the running CPU's copy with codegen/, and count
+    Instructions(instructions::Options),
     /// Compare with programs that replay traces by the kernel's own algorithm
     ReferenceCompare(reference::Options),
 }
@@ -102,6 +105,7 @@ fn perform(task: Task) -> Result {
         Task::Nightly(selection) => selection.run(&site, "nightly", nightly::ALL),
         Task::Firmware(options) => firmware::perform(&site, &options),
         Task::RseqVm(options) => rseq_vm::perform(&site, &options),
+        Task::Instructions(options) => instructions::perform(&site, &options),
         Task::ReferenceCompare(options) => reference::compare(&site, &options),
     }
 }

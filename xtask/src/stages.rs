@@ -8,7 +8,7 @@ use xshell::cmd;
 
 use crate::report::{RED, RESET, YELLOW};
 use crate::site::{Result, Site};
-use crate::{cells, doc_paths, firmware, layers, rseq_vm, symbols, unsafe_files};
+use crate::{cells, doc_paths, firmware, instructions, layers, rseq_vm, symbols, unsafe_files};
 
 /// One check that can be named and run alone.
 pub struct Stage {
@@ -34,6 +34,12 @@ pub const ALL: &[Stage] = &[
     Stage { name: NO_STD, what: "the no_std crates build for bare targets", run: no_std },
     Stage { name: OTHERS, what: "pcpu builds for other systems, without a warning", run: others },
     Stage { name: "symbols", what: "km images have no map and no flush", run: symbols::check },
+    Stage { name: INSTRUCTIONS, what: "what operations compile to", run: instructions::check },
+    Stage {
+        name: CALLGRIND,
+        what: "how many an addition takes",
+        run: instructions::check_by_callgrind,
+    },
     Stage { name: "replay", what: "a real boot trace, verified in four cells", run: cells::smoke },
     Stage { name: "package", what: "every published crate can be packaged", run: package },
     Stage { name: FIRMWARE_LINT, what: "no lint fires in any image", run: firmware::lint },
@@ -70,6 +76,10 @@ pub const SIZE: &str = "size";
 pub const SEED: &str = "seed";
 /// Needs [`BARE_TARGETS`] and QEMU.
 pub const MUTANTS: &str = "mutants";
+/// Needs [`instructions::TARGETS`].
+pub const INSTRUCTIONS: &str = "instructions";
+/// Needs valgrind.
+pub const CALLGRIND: &str = "callgrind";
 /// Needs the targets, linkers and kernels of its machines, and QEMU.
 pub const RSEQ_VM: &str = "rseq-vm";
 
@@ -293,6 +303,8 @@ mod tests {
             MUSL,
             NO_STD,
             OTHERS,
+            INSTRUCTIONS,
+            CALLGRIND,
             FIRMWARE_LINT,
             FIRMWARE,
             SIZE,

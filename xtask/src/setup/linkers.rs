@@ -20,7 +20,7 @@ pub fn need(site: &Site, system: &System) -> Option<Need> {
     let lack = look(site).err()?;
     let names = rseq_vm::STAGE.iter().flat_map(|machine| machine.packages());
     let way = match system.apt() {
-        Some(root) => Way::Packages(Packages { root, names: names.copied().collect() }),
+        Some(root) => Way::Packages(Packages { root, names: names.copied().collect(), look }),
         None => Way::ByHand(format!("{lack}; {}", system.advice(ELSEWHERE, otherwise()))),
     };
     Some(Need { what: "linkers for foreign processors", stages: &[RSEQ_VM], way })

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Set-up: what the stages need beyond Rust and a C linker, and how to get it.
 //!
-//! Toolchains come through `rustup`, for the user alone. QEMU and linkers come through the
-//! system's package manager, for the whole machine, and need root. Kernels to boot come from the
+//! Toolchains come through `rustup`, for the user alone. QEMU, linkers and valgrind come through
+//! the system's package manager, for the whole machine, and need root. Kernels to boot come from the
 //! same mirror as its packages, into the build folder. What is missing is listed, and installed
 //! after a yes (`--yes`, `CI=true`, or a typed one).
 //!
@@ -19,6 +19,7 @@ mod linkers;
 mod qemu;
 mod rustup;
 mod system;
+mod valgrind;
 mod version;
 
 use std::env;
@@ -47,12 +48,17 @@ pub enum Consent {
 impl Consent {
     /// `CI=true` goes before `--yes`.
     pub fn from_flag_and_environment(yes: bool) -> Consent {
-        match (env::var("CI").as_deref(), yes) {
-            (Ok("true"), _) => Consent::Required,
-            (_, true) => Consent::Given,
-            (_, false) => Consent::Ask,
+        match (is_ci(), yes) {
+            (true, _) => Consent::Required,
+            (false, true) => Consent::Given,
+            (false, false) => Consent::Ask,
         }
     }
+}
+
+/// Whether nothing may be left out.
+pub fn is_ci() -> bool {
+    env::var("CI").is_ok_and(|ci| ci == "true")
 }
 
 /// A stage that cannot run on this machine.
@@ -94,6 +100,7 @@ pub fn set_up(site: &Site, consent: Consent) -> Result<Vec<LeftOut>> {
     let system = System::look(site);
     needs.extend(qemu::need(site, &system));
     needs.extend(linkers::need(site, &system));
+    needs.extend(valgrind::need(site, &system));
     needs.extend(kernels::need(site, &system)?);
     if needs.is_empty() {
         println!("set-up: nothing is missing");
@@ -140,7 +147,7 @@ impl Way {
             Way::Rustup(arguments) => rustup::install(site, arguments),
             Way::Packages(packages) => {
                 packages.install(site)?;
-                linkers::look(site).map_err(still)
+                (packages.look)(site).map_err(still)
             }
             Way::Qemu(apt) => {
                 apt.install(site)?;

@@ -4,12 +4,12 @@
 use xshell::cmd;
 
 use super::{Need, Way};
-use crate::rseq_vm;
 use crate::site::{Result, Site};
 use crate::stages::{
-    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, MIRI, MUSL, MUSL_TARGET, MUTANTS, NO_STD,
-    OTHER_TARGETS, OTHERS, RSEQ_VM, SEED, SIZE,
+    BARE_TARGETS, CLIPPY, FIRMWARE, FIRMWARE_LINT, FMT, INSTRUCTIONS, MIRI, MUSL, MUSL_TARGET,
+    MUTANTS, NO_STD, OTHER_TARGETS, OTHERS, RSEQ_VM, SEED, SIZE,
 };
+use crate::{instructions, rseq_vm};
 
 /// What this machine's `rustup` has.
 #[derive(Default)]
@@ -72,7 +72,7 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
     if !guests.iter().all(|target| has_target(target)) {
         needs.push(Need {
             what: "the standard library of foreign processors",
-            stages: &[RSEQ_VM],
+            stages: &[RSEQ_VM, INSTRUCTIONS],
             way: Way::Rustup([&["target", "add"], &guests[..]].concat()),
         });
     }
@@ -106,9 +106,13 @@ pub fn needs(installed: &Installed) -> Vec<Need> {
     needs
 }
 
-/// Targets of the program that boots on Linux.
+/// Targets of the program that boots on Linux, and of the functions that are looked into.
 fn guest_targets() -> Vec<&'static str> {
-    rseq_vm::STAGE.iter().map(|machine| machine.target).collect()
+    let guests = rseq_vm::STAGE.iter().map(|machine| machine.target);
+    let mut targets: Vec<_> = guests.chain(instructions::TARGETS.iter().copied()).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
 }
 
 /// Calls `rustup`, twice if need be: downloads fail now and then.

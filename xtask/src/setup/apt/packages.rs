@@ -11,6 +11,8 @@ pub struct Packages {
     pub root: &'static [&'static str],
     /// Their names.
     pub names: Vec<&'static str>,
+    /// Says what is missing, if something is.
+    pub look: fn(&Site) -> std::result::Result<(), String>,
 }
 
 impl Packages {
@@ -60,7 +62,8 @@ mod tests {
 
     #[test]
     fn packages_are_installed_from_fresh_lists_and_without_what_they_recommend() {
-        let packages = Packages { root: &["sudo", "-n"], names: vec!["gcc-a", "libc-a"] };
+        let names = vec!["gcc-a", "libc-a"];
+        let packages = Packages { root: &["sudo", "-n"], names, look: |_| Ok(()) };
         let said = "sudo -n apt-get update; \
                     sudo -n apt-get install -y --no-install-recommends gcc-a libc-a";
         assert_eq!(packages.in_words(), said);
