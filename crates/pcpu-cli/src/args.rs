@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+#[cfg(target_os = "linux")]
+use crate::bench;
 use crate::embedded;
 use crate::size;
 
@@ -43,6 +45,26 @@ A trace of your own making has one operation a line:
 
 Exit codes: 0 every check held, 1 a check failed, 2 bad usage or unreadable input.";
 
+#[cfg(target_os = "linux")]
+const AFTER_BENCH: &str = "\
+Examples:
+  pcpu bench                                 everything
+  pcpu bench P1 stack                        an addition, alone and with a second thread; a stack
+  PCPU_RSEQ=0 pcpu bench P1                  without restartable sequences
+  pcpu bench --json P5 | jq '.rows[].ours'
+
+Exit codes: 0 something was measured, whether targets were met or not, 1 nothing could be, 2 bad
+usage.";
+
+#[cfg(target_os = "linux")]
+const AFTER_DOCTOR: &str = "\
+Examples:
+  pcpu doctor                                of a process started like this one
+  docker run ... pcpu doctor                 of one in a container
+  pcpu doctor --json | jq -r .mode
+
+Exit code: 0, whatever was found.";
+
 /// Looks into per-CPU memory: replays real allocation traces through pcpu's allocator.
 #[derive(Debug, Parser)]
 #[command(
@@ -73,6 +95,26 @@ pub enum Command {
     /// disjoint from all others and kept its contents.
     #[command(after_help = AFTER_REPLAY)]
     Replay(Box<ReplayArgs>),
+    /// Measures pcpu beside what people use instead, on this machine
+    ///
+    /// Rows with a P are figures of the project's scoreboard, and have targets: P1 an addition, P2
+    /// to P4 allocation, P5 memory, P9 eight thousand CPUs. The others are operations that programs
+    /// are made of.
+    ///
+    /// Every row is measured by several processes, one after the other, in which contenders take
+    /// turns in short batches; medians are printed. It takes less than a minute.
+    #[cfg(target_os = "linux")]
+    #[command(after_help = AFTER_BENCH)]
+    Bench(BenchArgs),
+    /// Says how programs work on per-CPU memory here, and what would make it better
+    ///
+    /// The mode of operations on the running CPU's copy (restartable sequences, or atomic
+    /// instructions and why), who registers threads with the kernel, what a test of the kernel saw,
+    /// what else the kernel offers, processors and memory; and advice for each of these that is not
+    /// as good as it could be.
+    #[cfg(target_os = "linux")]
+    #[command(after_help = AFTER_DOCTOR)]
+    Doctor(DoctorArgs),
     /// Prints a completion script for a shell
     #[command(after_help = AFTER_COMPLETIONS)]
     Completions {
@@ -107,6 +149,37 @@ pub struct ReplayArgs {
     /// What to print.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `pcpu bench`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What to measure: names of rows, or figures of the scoreboard, each with all its rows [default:
+    /// everything]
+    #[arg(value_name = "ROW", value_parser = bench::parse_name)]
+    pub rows: Vec<String>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Take a few seconds, for figures that are worth little
+    #[arg(long)]
+    pub quick: bool,
+    /// Measure this row in this process, and print a sample: what the command starts itself by
+    #[arg(long, hide = true, value_name = "ROW", conflicts_with_all = ["rows", "json"])]
+    pub in_child: Option<String>,
+    /// Which process this is
+    #[arg(long, hide = true, default_value_t = 0, requires = "in_child")]
+    pub turn: usize,
+}
+
+/// Arguments of `pcpu doctor`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags that choose machines.

@@ -17,8 +17,12 @@
 
 mod area;
 mod args;
+#[cfg(target_os = "linux")]
+mod bench;
 mod by_id;
 mod cells;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod embedded;
 mod json;
 mod plan;
@@ -27,6 +31,8 @@ mod replay;
 mod row;
 mod size;
 mod spark;
+#[cfg(target_os = "linux")]
+mod system;
 mod table;
 mod timing;
 mod trace;
@@ -65,6 +71,10 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> ExitCode {
     let done = match command {
         Command::Replay(args) => return finish(replay::run(args)),
+        #[cfg(target_os = "linux")]
+        Command::Bench(args) => return finish_bench(bench::run(args)),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(args) => doctor::run(args),
         Command::Completions { shell } => print(|out| {
             clap_complete::generate(*shell, &mut Cli::command(), "pcpu", out);
             Ok(())
@@ -95,6 +105,18 @@ fn finish(done: Result<Verdict, ReplayError>) -> ExitCode {
         Err(error) => {
             anstream::eprintln!("pcpu: {error}");
             ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn finish_bench(done: Result<(), bench::BenchError>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(bench::BenchError::Output(error)) => finish(Err(ReplayError::Output(error))),
+        Err(error) => {
+            anstream::eprintln!("pcpu: {error}");
+            ExitCode::from(UNSOUND)
         }
     }
 }

@@ -109,8 +109,13 @@ fn cells(row: &Row, top: u64) -> [String; COLUMNS.len()] {
     ]
 }
 
+/// In the unit in which it is short: a slow machine does not make the table wider.
 fn per_call(ns: f64) -> String {
-    if ns == 0.0 { "-".to_owned() } else { format!("{ns:.0} ns") }
+    match ns {
+        0.0 => "-".to_owned(),
+        ..100_000.0 => format!("{ns:.0} ns"),
+        _ => format!("{:.0} us", ns / 1000.0),
+    }
 }
 
 fn now_and_peak(now: usize, peak: usize) -> String {
@@ -199,4 +204,15 @@ fn write_verdict(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
          content\nuntil it was freed, {where_}; once all were freed, every chunk and page came \
          back.{GOOD:#}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_times_are_no_wider_than_short_ones() {
+        let spoken = [0.0, 4.4, 99_999.0, 1_032_917.4].map(per_call);
+        assert_eq!(spoken, ["-", "4 ns", "99999 ns", "1033 us"]);
+    }
 }

@@ -171,6 +171,46 @@ fn the_answer_fits_a_terminal_of_100_columns() {
     }
 }
 
+/// Names are a contract.
+#[test]
+#[cfg(target_os = "linux")]
+fn measurements_for_programs_have_the_fields_that_programs_know() {
+    let args = ["bench", "--quick", "--json", "read", "p5"];
+    let output = Command::new(env!("CARGO_BIN_EXE_pcpu")).args(args).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let fields = |value: &serde_json::Value| {
+        let fields = value.as_object().unwrap().keys().cloned();
+        let mut fields: Vec<_> = fields.collect();
+        fields.sort_unstable();
+        fields.join(" ")
+    };
+    assert_eq!(fields(&answer), "machine mode rows");
+    assert!(answer["mode"] == "rseq-cpu-id" || answer["mode"] == "fallback", "{answer}");
+    let rows = answer["rows"].as_array().unwrap();
+    let ids: Vec<_> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["read", "P5", "P5-24", "P5-40", "P5-136"]);
+    for row in rows {
+        let expected = "better id met ours peer peers ratio rounds spread target unit what";
+        assert_eq!(fields(row), expected);
+        assert_eq!(row["peer"], row["peers"][0]["name"]);
+        let ratio = number_of(row, "ours") / number_of(&row["peers"][0], "value");
+        assert!((number_of(row, "ratio") / ratio - 1.0).abs() < 0.01, "{row}");
+        assert_eq!(row["rounds"], 3);
+        match row["target"].as_f64() {
+            Some(target) => assert_eq!(row["met"], number_of(row, "ratio") <= target),
+            None => assert!(row["met"].is_null()),
+        }
+    }
+    // What an item takes is no matter of luck: its copies, and little else.
+    assert!(number_of(&rows[1], "ratio") < 1.5 && number_of(&rows[1], "ratio") >= 1.0);
+}
+
+#[cfg(target_os = "linux")]
+fn number_of(row: &serde_json::Value, field: &str) -> f64 {
+    row[field].as_f64().unwrap()
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn real_memory_and_the_simulator_place_alike() {

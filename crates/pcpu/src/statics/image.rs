@@ -117,6 +117,8 @@ impl fmt::Debug for Image {
 /// The linker's two symbols.
 #[cfg(not(any(miri, windows, target_vendor = "apple", target_family = "wasm")))]
 mod symbols {
+    use core::hint::black_box;
+
     core::arch::global_asm!(
         ".weak __start_pcpu_statics",
         ".hidden __start_pcpu_statics",
@@ -133,10 +135,13 @@ mod symbols {
 
     /// Where the section begins and ends; twice 0 without one.
     ///
-    /// Not to be inlined elsewhere: only in this object file are the symbols weak and hidden.
+    /// Only in this object file are the symbols weak and hidden. So it is not to be inlined
+    /// elsewhere, nor may the compiler tell callers what it returns, which is as good as a constant:
+    /// a program without statics would not link then.
     #[inline(never)]
     pub(super) fn bounds() -> (usize, usize) {
-        ((&raw const START).expose_provenance(), (&raw const STOP).expose_provenance())
+        let [start, stop] = black_box([&raw const START, &raw const STOP]);
+        (start.expose_provenance(), stop.expose_provenance())
     }
 }
 
