@@ -68,8 +68,9 @@ mod handlers {
     /// What a forking thread holds from `prepare` on.
     struct Fork(UnsafeCell<Option<RwLockWriteGuard<'static, ()>>>);
 
-    // SAFETY: touched by the handlers of a fork only, between the beginning and the end of which nobody
-    // else forks: the C library runs them under a lock of its own, and the first one waits for `WORK`.
+    // SAFETY: touched only by who has `WORK` for writing: by `prepare` after it was taken, by `parent`
+    // before it is given up. A fork that did not take it, from inside of a pool's work, is inside
+    // still when `parent` or `child` is called, and touches nothing.
     unsafe impl Sync for Fork {}
 
     static FORK: Fork = Fork(UnsafeCell::new(None));
@@ -85,6 +86,9 @@ mod handlers {
     }
 
     extern "C" fn parent() {
+        if Inside::is_entered() {
+            return;
+        }
         // SAFETY: see `Fork`.
         drop(unsafe { (*FORK.0.get()).take() });
     }

@@ -44,9 +44,11 @@ use super::this::This;
 /// # Signal handlers
 /// [`this_cpu`](Self::this_cpu) operations may be used in them: on a CPU that the process has used
 /// already they wait for nothing. On another one the copy is made first, by system calls and under
-/// locks, which is safe even where the handler has interrupted a pool's own work; a value of
-/// [`from_fn`](Self::from_fn) or [`new`](Self::new) calls its function then. Everything else here is
-/// not for handlers.
+/// locks, also where the handler has interrupted a pool's own work; a value of [`from_fn`](Self::from_fn)
+/// or [`new`](Self::new) calls its function then. (The locks are those of `parking_lot`. A handler that
+/// interrupts its thread in the midst of waiting for another lock of that kind, finds a CPU that was
+/// never used, and meets a thread that is allocating, could wait for ever: where that matters, use the
+/// value on each CPU before.) Everything else here is not for handlers.
 ///
 /// # Examples
 /// ```
