@@ -38,8 +38,8 @@ struct At {
     counter: usize,
 }
 
-/// A function that adds 1 so many times, to [`IN_TURN`] counters or to one. The lines are those from
-/// the first of the range to the address in `{t}`.
+/// A function that adds 1 so many times, to [`IN_TURN`] counters or to one. The lines are those of the
+/// range: the last is its one store.
 macro_rules! addition {
     ($(#[$doc:meta])* $name:ident, |$at:ident| [$($line:literal),*], $($operands:tt)*) => {
         $(#[$doc])*
@@ -56,7 +56,6 @@ macro_rules! addition {
                             "mov qword ptr fs:[{area} + 8], {t}",
                             "4:",
                             $($line,)*
-                            "add qword ptr [{t}], 1",
                             "5:",
                             ".pushsection __rseq_cs, \"aw\", @progbits",
                             ".balign 32",
@@ -85,7 +84,7 @@ macro_rules! addition {
 
 addition! {
     /// The address is known: what the sequence itself costs.
-    fixed, |at| ["mov {t}, {counter}"],
+    fixed, |at| ["mov {t}, {counter}", "add qword ptr [{t}], 1"],
 }
 
 addition! {
@@ -94,9 +93,25 @@ addition! {
         "movsxd {t}, dword ptr fs:[{area} + 4]",
         "mov {t}, qword ptr [{table} + {t} * 8]",
         "add {t}, {counter}",
-        "js 7f"
+        "js 7f",
+        "add qword ptr [{t}], 1"
     ],
     table = in(reg) at.table,
+}
+
+addition! {
+    /// The same, and the addition in three instructions instead of one.
+    by_table_apart, |at| [
+        "movsxd {t}, dword ptr fs:[{area} + 4]",
+        "mov {t}, qword ptr [{table} + {t} * 8]",
+        "add {t}, {counter}",
+        "js 7f",
+        "mov {sum}, qword ptr [{t}]",
+        "inc {sum}",
+        "mov qword ptr [{t}], {sum}"
+    ],
+    table = in(reg) at.table,
+    sum = out(reg) _,
 }
 
 addition! {
@@ -106,7 +121,8 @@ addition! {
         "test {t}, {t}",
         "js 7f",
         "shl {t}, 16",
-        "add {t}, {counter}"
+        "add {t}, {counter}",
+        "add qword ptr [{t}], 1"
     ],
 }
 
@@ -117,7 +133,8 @@ addition! {
         "test {t}, {t}",
         "js 7f",
         "imul {t}, {t}, {coloured}",
-        "add {t}, {counter}"
+        "add {t}, {counter}",
+        "add qword ptr [{t}], 1"
     ],
     coloured = const COLOURED,
 }
@@ -129,7 +146,8 @@ addition! {
         "test {t}, {t}",
         "js 7f",
         "imul {t}, {stride}",
-        "add {t}, {counter}"
+        "add {t}, {counter}",
+        "add qword ptr [{t}], 1"
     ],
     stride = in(reg) COLOURED,
 }
@@ -187,6 +205,10 @@ fn additions<const COUNTERS: usize>(title: &str, region: &Region, at: At) {
         ("plain addition".into(), Box::new(|nr| plain::<COUNTERS>(region, nr))),
         ("sequence, address known".into(), Box::new(move |nr| fixed::<COUNTERS>(at, nr))),
         ("table of units".into(), Box::new(move |nr| by_table::<COUNTERS>(biased, nr))),
+        (
+            "the same; load, add, store".into(),
+            Box::new(move |nr| by_table_apart::<COUNTERS>(biased, nr)),
+        ),
         ("constant shift, 64 KiB".into(), Box::new(move |nr| by_shift::<COUNTERS>(at, nr))),
         ("constant product, 68 KiB + 64".into(), Box::new(move |nr| by_colour::<COUNTERS>(at, nr))),
         (
