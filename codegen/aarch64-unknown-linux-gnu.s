@@ -1,5 +1,5 @@
 # rustc 1.95.0 (59807616e 2026-04-14)
-# What crates/pcpu/examples/codegen.rs is compiled to for aarch64-unknown-linux-gnu.
+# What codegen/src/lib.rs is compiled to for aarch64-unknown-linux-gnu.
 # Written by: cargo xtask instructions --bless
 
 codegen::add:

@@ -41,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pcpu",
         ],
     ),
+    ("codegen", &["pcpu"]),
     ("xtask", &["pcpu-trace"]),
 ];
 

@@ -33,7 +33,7 @@ pub fn check(site: &Site) -> Result {
         println!("{RED}LEFT OUT{RESET} {YELLOW}callgrind{RESET}: {lack}");
         return Ok(());
     }
-    let build = "build --quiet --package pcpu --example additions --profile";
+    let build = "build --quiet --package codegen --example additions --profile";
     let words = build.split(' ');
     let build = cmd!(site.sh, "cargo {words...} {PROFILE} --target-dir {FOLDER}");
     build.env("RUSTFLAGS", "--cfg pcpu_fixed_cpu").run()?;

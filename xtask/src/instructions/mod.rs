@@ -3,9 +3,9 @@
 //! `codegen/`, and counted.
 //!
 //! ```text
-//!   crates/pcpu/examples/codegen.rs ─► assembly, for three processors ─┬─► codegen/TARGET.s
-//!                                                                      └─► an addition: 8 at most
-//!   crates/pcpu/examples/additions.rs ─► callgrind, two lengths ─────────► an addition: 8 at most
+//!   codegen/src/lib.rs ─► assembly, for three processors ─┬─► codegen/TARGET.s
+//!                                                         └─► an addition: 8 at most
+//!   codegen/examples/additions.rs ─► callgrind, two lengths ─► an addition: 8 at most
 //! ```
 //!
 //! Times differ from machine to machine and hour to hour; instructions do not. So this is the gate,
@@ -97,7 +97,7 @@ fn compiled(site: &Site, target: &str) -> Result<String> {
     let folder = site.metadata()?.target_directory.join(target).join(PROFILE);
     let file = folder.join("codegen.s");
     let emit = format!("asm={}", file.display());
-    let build = "rustc --quiet --package pcpu --example codegen --profile";
+    let build = "rustc --quiet --package codegen --lib --profile";
     let words = build.split(' ');
     let build = cmd!(site.sh, "cargo {words...} {PROFILE} --target {target}");
     // One piece, so that no function's place depends on how many there are. Syntax as in the
@@ -124,7 +124,7 @@ fn count(functions: &[Function]) -> std::result::Result<(), String> {
 /// The text of a file in `codegen/`.
 fn document(compiler: &str, target: &str, functions: &[Function]) -> String {
     let mut text = format!(
-        "# {compiler}\n# What crates/pcpu/examples/codegen.rs is compiled to for {target}.\n# Written by: \
+        "# {compiler}\n# What codegen/src/lib.rs is compiled to for {target}.\n# Written by: \
          cargo xtask instructions --bless\n"
     );
     for function in functions {

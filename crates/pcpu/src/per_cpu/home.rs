@@ -17,7 +17,9 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::boxed::Box;
 use std::string::String;
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+#[cfg(all(unix, not(miri)))]
+use std::sync::TryLockError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pcpu_core::{AllocError, AttachError, Kept, Request};
 use pcpu_layout::CpuId;
@@ -199,6 +201,7 @@ impl Home {
     }
 
     /// In a child that has just been forked: what is locked now, and not by this thread, stays so.
+    #[cfg(all(unix, not(miri)))]
     pub(super) fn mark_lost(&self) {
         for (index, _) in self.table.present() {
             if chain::is_at(self.key(), index) {
