@@ -46,8 +46,12 @@ pub fn write(
     rows: &[Row],
     pace: Pace,
 ) -> io::Result<()> {
-    let cpus = system.cpus.allowed.map_or("?".to_owned(), |nr| nr.to_string());
-    let title = format!("{}, {cpus} CPUs, {}", system.processor(), system.kernel);
+    let cpus = match system.cpus.allowed {
+        None => "CPUs".to_owned(),
+        Some(1) => "1 CPU".to_owned(),
+        Some(nr) => format!("{nr} CPUs"),
+    };
+    let title = format!("{}, {cpus}, {}", system.processor(), system.kernel);
     writeln!(out, "{TITLE}{title}{TITLE:#}")?;
     writeln!(out, "Operations on the running CPU's copy by {mode}.\n")?;
 
