@@ -76,6 +76,11 @@ impl Home {
         }
     }
 
+    /// All that there can be copies of, strays last. (A table has many more entries.)
+    pub(super) fn indexes(&self) -> impl Iterator<Item = Index> + use<> {
+        (0..self.nr_ids).map(Index::new).chain([Index::STRAY])
+    }
+
     pub(super) fn stray(&self) -> CpuId {
         CpuId::new(self.nr_ids)
     }

@@ -67,9 +67,10 @@ impl<T> Owner<T> {
 
     /// The copies that are there.
     pub(super) fn copies(&self) -> impl Iterator<Item = (CpuId, Index, *mut T)> + '_ {
-        self.table()
-            .present()
-            .filter_map(|(index, unit)| Some((self.home.cpu_of(index)?, index, self.in_unit(unit))))
+        let table = self.table();
+        self.home.indexes().filter_map(move |index| {
+            Some((self.home.cpu_of(index)?, index, self.in_unit(table.get(index)?)))
+        })
     }
 
     /// The copy, unless a thread that a fork left behind was changing it.
