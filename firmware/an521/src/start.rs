@@ -22,7 +22,7 @@ use crate::{MAX_CORES, image_primary, image_secondary, mailbox, mpu, vectors};
 
 /// Bytes of each core's stack. Setting up a pool takes some 5 KiB, using it a fraction.
 const STACK: [usize; MAX_CORES] =
-    if cfg!(feature = "tiny") { [6 * 1024, 2 * 1024] } else { [16 * 1024; 2] };
+    if cfg!(feature = "tiny") { [6 * 1024 + 256, 2 * 1024] } else { [16 * 1024; 2] };
 /// Bytes of its handlers' stack.
 const HANDLERS: usize = if cfg!(feature = "tiny") { 512 } else { 4 * 1024 };
 
