@@ -155,11 +155,11 @@ fn a_thread_may_fork_in_the_middle_of_its_own_work() {
 
 #[test]
 fn a_constructor_that_another_thread_was_running_runs_again_in_the_child() {
-    let (begun, has_begun) = mpsc::channel::<()>();
-    let begun = std::sync::Mutex::new(begun);
+    // No lock: whoever holds one when the process is forked holds it in the child for ever.
+    static BEGUN: AtomicBool = AtomicBool::new(false);
     static RELEASE: AtomicBool = AtomicBool::new(false);
     let value = PerCpu::from_fn(move |_| {
-        begun.lock().unwrap().send(()).ok();
+        BEGUN.store(true, Relaxed);
         while !RELEASE.load(Relaxed) {
             thread::yield_now();
         }
@@ -168,7 +168,9 @@ fn a_constructor_that_another_thread_was_running_runs_again_in_the_child() {
     .unwrap();
     thread::scope(|scope| {
         scope.spawn(|| value.this_cpu().inc());
-        has_begun.recv().unwrap();
+        while !BEGUN.load(Relaxed) {
+            thread::yield_now();
+        }
         let well = in_a_child(|| {
             RELEASE.store(true, Relaxed);
             assert_eq!(value.this_cpu().add_return(1), 8);
