@@ -8,7 +8,7 @@ use std::boxed::Box;
 use std::sync::Arc;
 
 use pcpu_layout::CpuId;
-use pcpu_linux::local::{Index, NotProvided, Provide, Table};
+use pcpu_linux::local::{By, Copies, Index, NotProvided, Provide, Table};
 use pcpu_platform::Addr;
 
 use super::chain;
@@ -50,8 +50,15 @@ impl<T> Owner<T> {
         Self { home, area, made: Some(Arc::new(made)) }
     }
 
-    pub(super) fn area(&self) -> Addr {
-        self.area
+    /// Where the copies are, without saying how long: for who keeps that and the owner together.
+    ///
+    /// # Safety
+    /// What is returned is not used when the owner is gone. It may be moved meanwhile.
+    pub(super) unsafe fn lasting_copies<B: By>(&self) -> Copies<'static, B> {
+        let table: *const Table = self.table();
+        // SAFETY: the table stays where it is as long as the owner lives, wherever that is moved to,
+        // and is changed through shared references only; the rest is the caller's promise.
+        Copies::new(self.area, unsafe { &*table })
     }
 
     /// The table of copies that are there. It stays where it is as long as the owner lives,

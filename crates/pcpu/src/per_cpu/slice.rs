@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use pcpu_core::{Kept, Request};
 use pcpu_layout::CpuId;
-use pcpu_linux::local::{By, Copies, Cpu, Table};
+use pcpu_linux::local::{By, Copies, Cpu};
 use zerocopy::FromZeros;
 
 use super::error::NewError;
@@ -106,11 +106,8 @@ impl<T: FromZeros + Send, B: By> PerCpuSlice<T, B> {
         let layout = Layout::array::<T>(len).map_err(|_| NewError::TooMany { len })?;
         let kept = pool.home.alloc(Request::new(layout.size().max(1), layout.align()))?;
         let owner = Owner::zeroed(Arc::clone(&pool.home), Home::address(&kept));
-        let table: *const Table = owner.table();
-        // SAFETY: the table stays where it is as long as the owner lives, which is as long as these
-        // copies are used; and it is changed through shared references only.
-        let table: &'static Table = unsafe { &*table };
-        let copies = Copies::new(owner.area(), table);
+        // SAFETY: kept beside the owner, and not used after it.
+        let copies = unsafe { owner.lasting_copies() };
         Ok(Self { copies, owner, len, area: Some(kept) })
     }
 }

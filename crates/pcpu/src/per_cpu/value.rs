@@ -12,7 +12,7 @@ use std::vec::Vec;
 
 use pcpu_core::{Kept, Request};
 use pcpu_layout::CpuId;
-use pcpu_linux::local::{By, Copies, Cpu, Table};
+use pcpu_linux::local::{By, Copies, Cpu};
 use zerocopy::FromZeros;
 
 use super::error::NewError;
@@ -192,11 +192,8 @@ impl<T: Send, B: By> PerCpu<T, B> {
             None => Owner::zeroed(home, area),
             Some(constructor) => Owner::constructed(home, area, constructor),
         };
-        let table: *const Table = owner.table();
-        // SAFETY: the table stays where it is as long as the owner lives, which is as long as these
-        // copies are used; and it is changed through shared references only.
-        let table: &'static Table = unsafe { &*table };
-        let copies = Copies::new(owner.area(), table);
+        // SAFETY: kept beside the owner, and not used after it.
+        let copies = unsafe { owner.lasting_copies() };
         Ok(Self { copies, owner, area: Some(kept), values: PhantomData })
     }
 
